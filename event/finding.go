@@ -1,0 +1,77 @@
+package event
+
+// Verdict says what is the case with a worker or a process.
+type Verdict string
+
+// The verdicts.
+const (
+	Working  Verdict = "working"
+	Idle     Verdict = "idle"
+	Slow     Verdict = "slow"
+	Stuck    Verdict = "stuck"
+	Spinning Verdict = "spinning"
+	Starved  Verdict = "starved"
+	Paused   Verdict = "paused"
+	Vanished Verdict = "vanished"
+	Crashed  Verdict = "crashed"
+	Unknown  Verdict = "unknown"
+)
+
+// Class says how certain a verdict is.
+type Class string
+
+// The classes.
+const (
+	Proven    Class = "proven"   // by structure: a wait cycle, a lock whose holder is gone
+	Inferred  Class = "inferred" // nothing moved for longer than a budget
+	Undecided Class = "unknown"
+)
+
+// Source is who gives a piece of evidence.
+type Source string
+
+// The sources of evidence. Marks and Runtime show the same goroutine twice
+// and count as one source when independent ones must agree.
+const (
+	Marks   Source = "marks"   // the vitals page
+	Runtime Source = "runtime" // the Go runtime's own data, read from outside
+	Kernel  Source = "kernel"
+)
+
+// Evidence is one observation.
+type Evidence struct {
+	Source Source `json:"source"`
+	At     int64  `json:"at"` // CLOCK_MONOTONIC nanoseconds
+	Text   string `json:"text"`
+}
+
+// Link is one step of a wait-for chain: a goroutine, what it waits for and
+// what it has in its hands that the step before it waits for.
+type Link struct {
+	Goroutine uint64  `json:"goroutine"`
+	Waits     *Step   `json:"waits,omitempty"` // the operation it is in; nil if none is woven
+	Holds     *Step   `json:"holds,omitempty"` // the lock by which it keeps the link before it waiting
+	Region    *Site   `json:"region,omitempty"`
+	Stack     []Frame `json:"stack,omitempty"`
+}
+
+// Step is an operation on an object, by a goroutine.
+type Step struct {
+	Site   Site   `json:"site"`
+	Object uint64 `json:"object,omitempty"`
+	Since  int64  `json:"since"` // CLOCK_MONOTONIC nanoseconds
+}
+
+// Finding is a verdict tied to a place.
+type Finding struct {
+	Verdict  Verdict    `json:"verdict"`
+	Class    Class      `json:"class"`
+	What     string     `json:"what"`  // one sentence
+	Place    Step       `json:"place"` // the operation that stands
+	At       int64      `json:"at"`    // when the verdict was reached
+	Chain    []Link     `json:"chain"` // from the place to the chain's end
+	Cycle    bool       `json:"cycle"` // the last link of the chain waits for the first
+	Waiters  []Link     `json:"waiters,omitempty"`
+	Evidence []Evidence `json:"evidence"`
+	Refuted  string     `json:"refuted"` // what would refute it
+}

@@ -1,0 +1,3 @@
+module github.com/lifesign-go/lifesign
+
+go 1.18

@@ -1,0 +1,28 @@
+package clock
+
+import (
+	"testing"
+	"time"
+)
+
+func TestMonotonicKeepsTimeWithTheRuntime(t *testing.T) {
+	for try := 0; ; try++ {
+		t0, m0 := time.Now(), Monotonic()
+		time.Sleep(20 * time.Millisecond)
+		got, want := time.Duration(Monotonic()-m0), time.Since(t0)
+		if d := want - got; d > -5*time.Millisecond && d < 5*time.Millisecond {
+			return
+		}
+		// A machine with no CPU for this test between the two readings looks the
+		// same as a wrong clock, but not ten times in a row.
+		if try == 10 {
+			t.Fatalf("%v passed by Monotonic, %v by the runtime", got, want)
+		}
+	}
+}
+
+func BenchmarkMonotonic(b *testing.B) {
+	for i := 0; i < b.N; i++ {
+		Monotonic()
+	}
+}

@@ -1,0 +1,186 @@
+// Package page is the vitals page: shared memory in which a woven program
+// notes what its goroutines do, and from which an agent reads it without
+// asking the program for anything.
+//
+// The layout is fixed, little-endian and versioned. The page describes itself:
+// the table of sites and the layout of the Go runtime that the program was
+// built with are in it, so a reader needs neither the binary nor its source.
+//
+// Writing takes no lock, no allocation and no system call. Every cell has one
+// writer, the goroutine that it belongs to, so plain stores are enough; the
+// order in which they become visible matters in few places, which say so. A
+// reader may therefore see a cell half written. It checks every length and
+// index, and it is the judge's business to believe only what stands the same
+// in several readings.
+//
+// The package has the layout, the agent's half (Format) and the reader. The
+// program's half is package hook. It does not know where the memory comes
+// from.
+package page
+
+import "unsafe"
+
+// EnvVar names the environment variable by which a program is told the number
+// of the page's descriptor.
+const EnvVar = "LIFESIGN_PAGE"
+
+// Magic and Version begin every page. The version grows with every change of
+// the layout or of the meaning of a field.
+const (
+	Magic   = "lifesign"
+	Version = 1
+)
+
+// Geometry of a page as Format makes it. Readers and writers go by the
+// header, not by these.
+const (
+	headerSize  = 4096
+	layoutSpace = headerSize - layoutStart
+	layoutStart = 512
+
+	foreignCap = 4096
+	orphanCap  = 256
+	siteSpace  = 8 << 20
+	cellCap    = 1 << 16
+
+	foreignAt = headerSize
+	orphansAt = foreignAt + foreignCap*8
+	sitesAt   = orphansAt + orphanCap*int(unsafe.Sizeof(Orphan{}))
+	cellsAt   = sitesAt + siteSpace
+
+	// Size of a page in bytes. It is sparse: memory is taken for what is used.
+	Size = cellsAt + cellCap*CellSize
+)
+
+// Header begins the page. The agent writes the first two groups, the program
+// the rest.
+type Header struct {
+	Magic   [8]byte
+	Version uint32
+	_       uint32
+	Size    uint64 // of the whole page, bytes
+	Foreign Area
+	Orphans Area
+	Sites   Area // Cap in bytes
+	Cells   Area
+
+	_     [128 - 24 - 4*16]byte
+	Clock uint64 // coarse CLOCK_MONOTONIC, nanoseconds; alone on its cache line
+	Grain uint64 // how often the clock is written, nanoseconds
+	_     [48]byte
+
+	PID        uint64 // of the process that writes here; 0 until one has claimed the page
+	State      uint64 // one of the State constants
+	SiteBytes  uint64 // of the site table in use
+	SiteCount  uint64 // rows in it
+	CellCount  uint64 // cells in use
+	CellsLost  uint64 // goroutines there was no cell for
+	SitesLost  uint64 // sites there was no room for
+	OrphanSeq  uint64 // orphans noted so far; the newest is at (OrphanSeq-1) mod cap
+	Anchor     uint64 // address of the code of hook.Enter, from which a load bias follows
+	LayoutSize uint64 // bytes of Layout in use
+	_          [layoutStart - 192 - 80]byte
+	Layout     [layoutSpace]byte // the Go runtime's layout, see ParseLayout
+}
+
+// Area is a table in the page.
+type Area struct {
+	At  uint64 // offset from the page's start
+	Cap uint64 // entries
+}
+
+// What the program's half of the page is about.
+const (
+	StateNone     = 0 // no program has claimed the page
+	StateOn       = 1 // the hooks write
+	StateNoLayout = 2 // the hooks are off: the layout of the runtime they were woven for is not that of the one they run in
+	StateNoArch   = 3 // the hooks are off: they cannot tell goroutines apart on this architecture
+)
+
+// CellSize is the size of a cell in bytes.
+const CellSize = int(unsafe.Sizeof(Cell{}))
+
+// Records and Marks are how many of each a cell holds.
+const (
+	Records = 16
+	Marks   = 2
+)
+
+// Cell is what one goroutine writes: the operation it is in, the locks it
+// holds and the regions it is in. It belongs to the runtime's g structure,
+// which is used again for later goroutines but never freed; so a cell is
+// claimed once and for all, and ID tells whose it is now.
+type Cell struct {
+	G      uint64 // address of the runtime's g
+	ID     uint64 // number of the goroutine that wrote last
+	Seq    uint64 // counts occurrences, never reset
+	N      uint64 // records in use
+	Lost   uint64 // records there was no room for
+	NMarks uint64 // marks in use
+	_      [2]uint64
+	Record [Records]Record // oldest first
+	Mark   [Marks]Mark     // outermost region first
+}
+
+// Record is one occurrence of an operation: in flight or, of a lock, held.
+type Record struct {
+	What   uint64 // see What
+	Object uint64 // address of the lock or channel
+	Since  uint64 // coarse clock
+}
+
+// Mark is the activity marker of a region.
+type Mark struct {
+	What  uint64 // see What
+	Count uint64 // iterations begun
+	Begun uint64 // coarse clock at entry
+	Last  uint64 // coarse clock at the last iteration
+}
+
+// Orphan is a lock that a goroutine left behind when it ended.
+type Orphan struct {
+	Record Record // What is 0 in an entry that is empty or was taken back
+	ID     uint64 // the goroutine that ended
+}
+
+// A record's What packs the site, how a lock is held, and the occurrence:
+//
+//	63        43 42  41   40  39        0
+//	[   site   ][ mode ][held][   seq   ]
+const (
+	siteShift = 43
+	modeShift = 41
+	Held      = 1 << 40
+	SeqMask   = Held - 1
+
+	maxSites = 1 << (64 - siteShift)
+)
+
+// Modes of a record at a site of kind locker, where the source does not say
+// which lock it is.
+const (
+	ModeSite   = 0 // as the site says
+	ModeLock   = 1
+	ModeRWLock = 2
+	ModeRLock  = 3
+)
+
+// What packs a site's index and an occurrence.
+func What(site uint32, seq uint64) uint64 {
+	return uint64(site)<<siteShift | seq&SeqMask
+}
+
+// WithMode returns what with a mode.
+func WithMode(what uint64, mode uint64) uint64 { return what | mode<<modeShift }
+
+// SiteOf returns the index of the site in what.
+func SiteOf(what uint64) uint32 { return uint32(what >> siteShift) }
+
+func modeOf(what uint64) uint64 { return what >> modeShift & 3 }
+
+// Later reports whether occurrence a came after b, across the wrap of the
+// packed counter.
+func Later(a, b uint64) bool {
+	d := (a - b) & SeqMask
+	return d != 0 && d < Held/2
+}
