@@ -1,0 +1,2 @@
+// Package judge draws verdicts from samples.
+package judge

@@ -1,0 +1,86 @@
+package judge
+
+import "github.com/lifesign-go/lifesign/event"
+
+// role says in what part a record, or a goroutine, is remembered.
+type role uint8
+
+const (
+	asWait   role = iota // in flight on a lock
+	asHold               // a lock in the hands of a goroutine
+	asEnd                // a goroutine that holds a lock and waits for none
+	asOrphan             // a lock in the hands of nobody
+)
+
+// factKey identifies an occurrence.
+type factKey struct {
+	goroutine, seq uint64
+	role           role
+}
+
+// fact is what is remembered of an occurrence from sample to sample. Times
+// are those of the honest clock.
+type fact struct {
+	site   event.Site
+	object uint64
+
+	first int64 // when it was seen first, or was last contradicted
+	stood int64 // since when it has stood in every sample, no interval void
+	epoch int   // the clock's, when stood was set
+	seen  int   // the sample it was last seen in
+
+	samples     int // in how many samples it has stood since first
+	ticks, void int // the clock's at first
+
+	agreed int // looks that agreed with it since stood
+	last   int // the sample in which the last of them did
+	told   bool
+}
+
+// touch returns what is remembered of an occurrence that the current sample
+// shows, which may be nothing yet. The same number with another site or lock
+// is another occurrence: a number that was given twice, or a torn cell.
+func (j *Judge) touch(key factKey, site *event.Site, object uint64) *fact {
+	f := j.facts[key]
+	if f == nil || f.object != object || f.site != *site {
+		f = &fact{site: *site, object: object, seen: j.sample, epoch: j.clock.epoch}
+		f.restart(&j.clock)
+		j.facts[key] = f
+	} else if f.seen < j.sample-1 || f.epoch != j.clock.epoch {
+		f.stood, f.epoch, f.agreed = j.clock.honest, j.clock.epoch, 0
+	}
+	if f.seen != j.sample || f.samples == 0 {
+		f.samples++
+	}
+	f.seen = j.sample
+	return f
+}
+
+// restart takes an occurrence to have begun now.
+func (f *fact) restart(c *clock) {
+	f.first, f.stood = c.honest, c.honest
+	f.ticks, f.void = c.ticks, c.void
+	f.samples, f.agreed = 0, 0
+}
+
+// agree counts a look of the given sample that shows what f says.
+func (f *fact) agree(sample int) {
+	if f.last != sample {
+		f.agreed++
+	}
+	f.last = sample
+}
+
+// forget drops what the last two samples did not show. One alone may be torn.
+func (j *Judge) forget() {
+	for key, f := range j.facts {
+		if f.seen < j.sample-1 {
+			delete(j.facts, key)
+		}
+	}
+	for lock, e := range j.episodes {
+		if e.seen < j.sample-1 {
+			delete(j.episodes, lock)
+		}
+	}
+}

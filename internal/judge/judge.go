@@ -1,0 +1,70 @@
+package judge
+
+import (
+	"time"
+
+	"github.com/lifesign-go/lifesign/event"
+)
+
+// Config says how patient the judge is. A field that is zero or negative
+// takes its default.
+type Config struct {
+	Period     time.Duration // usual time between two samples; default 100 ms
+	Floor      time.Duration // a wait shorter than this suspects nobody; default 0.5 s
+	Validation time.Duration // how long a suspicion must stand unchanged after that; default 0.3 s
+	Fallback   time.Duration // when a wait is told although nothing is proven; default 10 s
+}
+
+// Actions is what a sample calls for.
+type Actions struct {
+	Look     []uint64 // goroutines to look at freshly for the next sample
+	Words    []uint64 // addresses of locks whose word to read for the next sample
+	Findings []event.Finding
+}
+
+// Judge draws conclusions from the samples of one process. It is not safe for
+// concurrent use.
+type Judge struct {
+	period, floor, validation, fallback int64 // nanoseconds
+
+	clock    clock
+	sample   int // counts the samples that were judged
+	facts    map[factKey]*fact
+	episodes map[uint64]*episode // by the address of each lock they are about
+}
+
+// New returns a judge that has seen nothing yet.
+func New(c Config) *Judge {
+	or := func(d, otherwise time.Duration) int64 {
+		if d <= 0 {
+			d = otherwise
+		}
+		return int64(d)
+	}
+	return &Judge{
+		period:     or(c.Period, 100*time.Millisecond),
+		floor:      or(c.Floor, 500*time.Millisecond),
+		validation: or(c.Validation, 300*time.Millisecond),
+		fallback:   or(c.Fallback, 10*time.Second),
+		facts:      map[factKey]*fact{},
+		episodes:   map[uint64]*episode{},
+	}
+}
+
+// Step judges one sample. Samples come in the order in which they were taken;
+// Step keeps no reference to s, but findings share its strings and stacks.
+func (j *Judge) Step(s event.Sample) Actions {
+	if !j.clock.advance(s, 3*j.period) {
+		return Actions{}
+	}
+	j.sample++
+	var a Actions
+	if g := j.observe(s); g != nil {
+		g.solve()
+		for _, e := range g.endings() {
+			j.judge(g, e, &a)
+		}
+	}
+	j.forget()
+	return a
+}
