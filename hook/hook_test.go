@@ -403,7 +403,7 @@ func TestRegisterRefusesForeignLayout(t *testing.T) {
 		"wrong":      "go1.26.8 " + runtime.GOARCH + " g.goid=8",
 	} {
 		off := offsetOfGoid(layout)
-		if off != 0 && off <= maxGoidAt && off%8 == 0 && numberAt(off) == number() {
+		if off != 0 && off <= maxGoidAt && off%8 == 0 && wordOfG(off) == number() {
 			t.Errorf("%s: layout accepted", name)
 		}
 	}

@@ -4,4 +4,6 @@ package hook
 
 const haveIdentity = false
 
-func identity(off uintptr) (gp uintptr, word uint64) { return 0, 0 }
+func identity() (gp uintptr, id uint64) { return 0, 0 }
+
+func wordOfG(off uintptr) uint64 { return 0 }

@@ -13,7 +13,11 @@ func rwAddr(m *sync.RWMutex) uintptr { return uintptr(unsafe.Pointer(m)) }
 
 // Lock is m.Lock().
 func Lock(s Site, m *sync.Mutex) {
-	c := self()
+	g, id := identity()
+	c := cached(g, id)
+	if c == nil {
+		c = find(g, id)
+	}
 	if c == nil || m == nil {
 		m.Lock()
 		return
@@ -37,7 +41,12 @@ func TryLock(s Site, m *sync.Mutex) bool {
 // Unlock is m.Unlock(). The record goes first: a lock that is free and said to
 // be held would be a false statement, the other way round is only incomplete.
 func Unlock(m *sync.Mutex) {
-	if c := self(); c != nil && !release(c, addr(m)) {
+	g, id := identity()
+	c := cached(g, id)
+	if c == nil {
+		c = find(g, id)
+	}
+	if c != nil && !release(c, addr(m)) {
 		releaseForeign(addr(m))
 	}
 	m.Unlock()
@@ -45,7 +54,11 @@ func Unlock(m *sync.Mutex) {
 
 // RWLock is m.Lock().
 func RWLock(s Site, m *sync.RWMutex) {
-	c := self()
+	g, id := identity()
+	c := cached(g, id)
+	if c == nil {
+		c = find(g, id)
+	}
 	if c == nil || m == nil {
 		m.Lock()
 		return
@@ -68,7 +81,12 @@ func RWTryLock(s Site, m *sync.RWMutex) bool {
 
 // RWUnlock is m.Unlock().
 func RWUnlock(m *sync.RWMutex) {
-	if c := self(); c != nil && !release(c, rwAddr(m)) {
+	g, id := identity()
+	c := cached(g, id)
+	if c == nil {
+		c = find(g, id)
+	}
+	if c != nil && !release(c, rwAddr(m)) {
 		releaseForeign(rwAddr(m))
 	}
 	m.Unlock()
@@ -76,7 +94,11 @@ func RWUnlock(m *sync.RWMutex) {
 
 // RLock is m.RLock().
 func RLock(s Site, m *sync.RWMutex) {
-	c := self()
+	g, id := identity()
+	c := cached(g, id)
+	if c == nil {
+		c = find(g, id)
+	}
 	if c == nil || m == nil {
 		m.RLock()
 		return
@@ -99,7 +121,12 @@ func TryRLock(s Site, m *sync.RWMutex) bool {
 
 // RUnlock is m.RUnlock().
 func RUnlock(m *sync.RWMutex) {
-	if c := self(); c != nil && !release(c, rwAddr(m)) {
+	g, id := identity()
+	c := cached(g, id)
+	if c == nil {
+		c = find(g, id)
+	}
+	if c != nil && !release(c, rwAddr(m)) {
 		releaseForeign(rwAddr(m))
 	}
 	m.RUnlock()

@@ -13,6 +13,9 @@ import (
 // need not ask.
 var vitals = open()
 
+// coarse is the page's clock, at hand without going through vitals.
+var coarse = &vitals.Header.Clock
+
 func open() *page.View {
 	if v := openAgents(); v != nil {
 		return v

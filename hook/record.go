@@ -10,7 +10,8 @@ import (
 // table.
 type Site uint32
 
-func now() uint64 { return atomic.LoadUint64(&vitals.Header.Clock) }
+// now reads the agent's coarse clock.
+func now() uint64 { return atomic.LoadUint64(coarse) }
 
 // push notes that the goroutine of c has entered an operation. The record
 // becomes visible only when N is, so that a reader finds it whole. It returns
@@ -144,14 +145,24 @@ func unwindRecords(c *page.Cell, p Point) {
 
 // Enter notes that the goroutine is about to do the operation at s.
 func Enter(s Site) {
-	if c := self(); c != nil {
+	g, id := identity()
+	c := cached(g, id)
+	if c == nil {
+		c = find(g, id)
+	}
+	if c != nil {
 		push(c, s, 0)
 	}
 }
 
 // Exit notes that the operation at s is over.
 func Exit(s Site) {
-	if c := self(); c != nil {
+	g, id := identity()
+	c := cached(g, id)
+	if c == nil {
+		c = find(g, id)
+	}
+	if c != nil {
 		drop(c, s)
 	}
 }

@@ -22,7 +22,11 @@ func Begin(s Site) {
 
 // Mark notes that an iteration of the region at s begins.
 func Mark(s Site) {
-	c := self()
+	g, id := identity()
+	c := cached(g, id)
+	if c == nil {
+		c = find(g, id)
+	}
 	if c == nil {
 		return
 	}

@@ -61,7 +61,7 @@ func start(layout string) {
 		return
 	}
 	off := offsetOfGoid(layout)
-	if off == 0 || off > maxGoidAt || off%8 != 0 || numberAt(off) != number() {
+	if off == 0 || off > maxGoidAt || off%8 != 0 || wordOfG(off) != number() {
 		atomic.StoreUint64(&h.State, page.StateNoLayout)
 		return
 	}
@@ -90,11 +90,6 @@ func offsetOfGoid(layout string) uintptr {
 		return 0
 	}
 	return uintptr(off)
-}
-
-func numberAt(off uintptr) uint64 {
-	_, n := identity(off)
-	return n
 }
 
 // number returns the running goroutine's number by the one way the standard

@@ -32,16 +32,26 @@ var index [1 << indexBits]entry
 // Register has proven that it is right. No cell is given out before.
 var goidAt uintptr
 
-// self returns the running goroutine's cell, nil if it has none.
+// self returns the running goroutine's cell, nil if it has none. Hooks on hot
+// paths spell it out, which saves them a call.
 func self() *page.Cell {
-	g, id := identity(goidAt)
+	g, id := identity()
+	if c := cached(g, id); c != nil {
+		return c
+	}
+	return find(g, id)
+}
+
+// cached returns the cell of goroutine id on g if it is where it hashes to.
+// It is small enough to be inlined.
+func cached(g uintptr, id uint64) *page.Cell {
 	e := &index[(g>>indexDrop)&indexMask]
 	if atomic.LoadUintptr(&e.g) == g {
 		if c := (*page.Cell)(atomic.LoadPointer(&e.cell)); c != nil && c.ID == id {
 			return c
 		}
 	}
-	return find(g, id)
+	return nil
 }
 
 // find is self's slow path: the first hook of a g, of a new goroutine on a

@@ -40,6 +40,7 @@ func TestMain(m *testing.M) {
 	if err == nil {
 		vitals, err = page.Open(mem)
 	}
+	coarse = &vitals.Header.Clock
 	if err == nil {
 		reader, err = page.NewReader(mem)
 	}
@@ -67,7 +68,7 @@ func findGoid() uintptr {
 		done := make(chan bool)
 		go func() {
 			for off := uintptr(0); off < maxGoidAt; off += 8 {
-				if numberAt(off) == number() {
+				if wordOfG(off) == number() {
 					fits[off]++
 				}
 			}
