@@ -1,0 +1,98 @@
+package weave
+
+import (
+	"fmt"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"github.com/lifesign-go/lifesign/cmd/load"
+)
+
+// plan says how the woven files get into a build. It is made without touching
+// anything.
+//
+// A file of the main module, or of a dependency that is replaced by a
+// directory, is overlaid where it is. The go command refuses overlays beneath
+// the module cache, so a dependency from there is replaced by a symbolic link
+// to its directory there, and the overlay names the path through the link.
+// That way the package's other files, embedded ones and those that cgo and
+// the assembler read, are really there.
+type plan struct {
+	links    []link
+	replaces []string          // arguments of go mod edit -replace: path@version=directory
+	overlay  map[string]string // path in the build → file with its content
+}
+
+// link is a symbolic link to a module in the module cache.
+type link struct {
+	path   string // at a stable place, so that a rebuild hits the build cache
+	target string // in the module cache
+}
+
+// wovenFile is a file of the woven program.
+type wovenFile struct {
+	module string // path of the module it belongs to, "" if it is outside of all
+	path   string // where it stands in the plain program
+	temp   string // the file that holds its content
+}
+
+// makePlan plans for files, which are of the given modules. linkPath chooses
+// the path of the link to a directory of the module cache at modCache.
+func makePlan(files []wovenFile, modules map[string]*load.Module, modCache string, linkPath func(relative, target string) string) (*plan, error) {
+	p := &plan{overlay: make(map[string]string)}
+	moved := make(map[string]link) // by module path
+	for _, f := range files {
+		m := modules[f.module]
+		if m == nil {
+			return nil, fmt.Errorf("weave %s: the build has no module %q", f.path, f.module)
+		}
+		relative, cached := beneath(modCache, m.Dir)
+		if !cached {
+			p.overlay[f.path] = f.temp
+			continue
+		}
+		l, ok := moved[m.Path]
+		if !ok {
+			l = link{linkPath(relative, m.Dir), m.Dir}
+			moved[m.Path] = l
+			p.add(m, l)
+		}
+		name, ok := beneath(l.target, f.path)
+		if !ok {
+			return nil, fmt.Errorf("weave %s: it is outside of its module's directory %s", f.path, l.target)
+		}
+		p.overlay[filepath.Join(l.path, name)] = f.temp
+	}
+	sort.Strings(p.replaces)
+	return p, nil
+}
+
+// add plans the replacement of m by l.
+func (p *plan) add(m *load.Module, l link) {
+	p.links = append(p.links, l)
+	p.replaces = append(p.replaces, fmt.Sprintf("%s@%s=%s", m.Path, m.Version, l.path))
+	// A directory that replaces a module must have a go.mod, and not every module
+	// in the cache has one. The go command keeps the one that counts beside it.
+	p.overlay[filepath.Join(l.path, "go.mod")] = m.GoMod
+}
+
+// original returns text with the paths of the plan's links turned back into
+// the module cache's, also where they are written relative to dir.
+func (p *plan) original(text, dir string) string {
+	var pairs []string
+	for _, l := range p.links {
+		// The relative form first: it can contain the absolute one.
+		if r, err := filepath.Rel(dir, l.path); err == nil {
+			pairs = append(pairs, r+string(filepath.Separator), l.target+string(filepath.Separator))
+		}
+		pairs = append(pairs, l.path, l.target)
+	}
+	return strings.NewReplacer(pairs...).Replace(text)
+}
+
+// beneath returns path relative to dir, and whether it is dir or beneath it.
+func beneath(dir, path string) (string, bool) {
+	r, err := filepath.Rel(dir, path)
+	return r, err == nil && filepath.IsLocal(r)
+}

@@ -1,0 +1,199 @@
+// Package weave builds a woven program: the plain one with lifesign's hooks in
+// it. It loads and analyzes the program, generates the woven files and has the
+// go command build them with an overlay and a copy of the module graph.
+//
+// Guarantees:
+//
+//  1. Nothing of the user's is written but the output: no source, no go.mod,
+//     no go.sum. This holds for failure and cancellation too.
+//  2. Nothing is left behind but the cache, when Build returns: no temporary
+//     file and no process. (Killed by SIGKILL, it leaves a directory
+//     lifesign-build-* in the temporary directory.)
+//  3. The program is built from the very versions of its dependencies that it
+//     has without lifesign. One module is added, lifesign's runtime, which
+//     requires nothing.
+//  4. What the user sees of a program that does not compile is the go
+//     command's own message about the plain program, once.
+//  5. A rebuild of unchanged sources hits the go command's build cache.
+//
+// Builds may run at the same time, in one process or several, with one cache.
+//
+// It does not weave vendor directories, builds with -cover or builds that have
+// an overlay of their own: those are refused with one clear line.
+package weave
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/lifesign-go/lifesign/cmd/analyze"
+	"github.com/lifesign-go/lifesign/cmd/gen"
+)
+
+// Config says what to build.
+type Config struct {
+	Dir        string   // where the go command runs; "" is the current directory
+	Package    string   // pattern that means one main package
+	Scope      []string // patterns of the import paths to weave; none is the main module
+	Tags       []string // build tags
+	BuildFlags []string // further flags for go build, such as -race
+	Output     string   // as for go build -o, relative to Dir; "" is go build's choice
+	Env        []string // environment of the go command; nil is this process's
+	CacheDir   string   // "" is lifesign in the user's cache directory
+
+	// Progress, if not nil, is told of each step as it begins and as it ends.
+	// It is called by one goroutine at a time.
+	Progress func(Step)
+}
+
+// Phase is a part of the work, named for the user.
+type Phase string
+
+// The phases, in order.
+const (
+	Resolve  Phase = "resolve"
+	Load     Phase = "load"
+	Analyze  Phase = "analyze"
+	Generate Phase = "generate"
+	Compile  Phase = "compile"
+)
+
+// Step is one phase of one build.
+type Step struct {
+	Phase Phase
+	Done  bool
+	Took  time.Duration // if Done
+}
+
+// Result is a woven program.
+type Result struct {
+	Binary string // absolute path
+	Model  *analyze.Model
+	Steps  []Step
+	Counts Counts
+
+	// Links maps the directories that woven dependencies were compiled at, and
+	// that their stack frames show, to those of the module cache.
+	Links map[string]string
+}
+
+// Counts says how much is woven.
+type Counts struct {
+	Packages   int // with at least one site
+	Operations int
+	Regions    int
+	Skipped    int // operations that could not be woven; the model says why
+}
+
+// Build weaves and builds the program.
+func Build(ctx context.Context, cfg Config) (Result, error) {
+	b := &builder{cfg: cfg, ctx: ctx}
+	result, err := b.build()
+	if err != nil {
+		return Result{}, err
+	}
+	return result, nil
+}
+
+// builder is one run of Build.
+type builder struct {
+	cfg   Config
+	ctx   context.Context
+	tool  goTool
+	env   goEnv
+	cache cache
+	temp  string // directory
+	steps []Step
+}
+
+func (b *builder) build() (Result, error) {
+	var r Result
+	if err := b.prepare(); err != nil {
+		return r, err
+	}
+	defer removeAll(b.temp)
+	var t *target
+	err := b.step(Resolve, func() (err error) {
+		t, err = resolve(b.ctx, b.tool, b.env, b.cfg)
+		return err
+	})
+	if err != nil {
+		return r, err
+	}
+	if r.Binary, err = outputPath(b.cfg, t.executable); err != nil {
+		return r, err
+	}
+	model, modules, err := b.model(t)
+	if err != nil {
+		return r, err
+	}
+	r.Model, r.Counts = model, count(model)
+	var w *woven
+	err = b.step(Generate, func() (err error) {
+		files, err := gen.Weave(model, os.ReadFile)
+		if err != nil {
+			return err
+		}
+		w, err = b.place(files, modules, t.runtime != nil)
+		return err
+	})
+	if err != nil {
+		return r, err
+	}
+	r.Links = make(map[string]string)
+	for _, l := range w.plan.links {
+		r.Links[l.path] = l.target
+	}
+	err = b.step(Compile, func() error { return b.compile(t, w, r.Binary) })
+	r.Steps = b.steps
+	return r, err
+}
+
+// prepare fills in what the configuration leaves open, and makes the directory
+// for everything that does not outlive the build. The go command makes its own
+// temporary files in it too: whatever happens to it, they are gone at the end.
+func (b *builder) prepare() (err error) {
+	if b.cfg.Dir, err = filepath.Abs(b.cfg.Dir); err != nil {
+		return err
+	}
+	if b.cfg.Env == nil {
+		b.cfg.Env = os.Environ()
+	}
+	if b.cache, err = openCache(b.cfg.CacheDir); err != nil {
+		return err
+	}
+	b.tool = goTool{dir: b.cfg.Dir, env: b.cfg.Env}.with("PWD=" + b.cfg.Dir)
+	if b.env, err = b.tool.environment(b.ctx); err != nil {
+		return err
+	}
+	if b.temp, err = os.MkdirTemp(b.env.GOTMPDIR, "lifesign-build-"); err != nil {
+		return b.explainTemp(err)
+	}
+	b.tool = b.tool.with("GOTMPDIR=" + b.temp)
+	return nil
+}
+
+// step runs one phase and reports it. A phase does not begin once the build
+// is cancelled.
+func (b *builder) step(p Phase, work func() error) error {
+	if b.ctx.Err() != nil {
+		return context.Cause(b.ctx)
+	}
+	report := func(s Step) {
+		if b.cfg.Progress != nil {
+			b.cfg.Progress(s)
+		}
+	}
+	report(Step{Phase: p})
+	start := time.Now()
+	err := work()
+	if err != nil {
+		return err
+	}
+	s := Step{Phase: p, Done: true, Took: time.Since(start)}
+	b.steps = append(b.steps, s)
+	report(s)
+	return nil
+}
