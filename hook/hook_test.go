@@ -367,6 +367,25 @@ func TestMoreRecordsThanACellHolds(t *testing.T) {
 	})
 }
 
+// TestCellIsWhatCachedFinds holds the assembly to the Go code.
+func TestCellIsWhatCachedFinds(t *testing.T) {
+	var wg sync.WaitGroup
+	for i := 0; i < 500; i++ {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for _, when := range []string{"before", "after"} {
+				if got, want := cell(), cached(identity()); got != want {
+					t.Errorf("%s its first hook: cell gives %p, cached %p", when, got, want)
+				}
+				self()
+				runtime.Gosched()
+			}
+		}()
+	}
+	wg.Wait()
+}
+
 // TestManyGoroutines checks that each goroutine has a cell of its own while
 // many come and go.
 func TestManyGoroutines(t *testing.T) {

@@ -1,3 +1,4 @@
+#include "go_asm.h"
 #include "textflag.h"
 
 // func identity() (gp uintptr, id uint64)
@@ -16,4 +17,30 @@ TEXT ·wordOfG(SB),NOSPLIT,$0-16
 	ADDQ off+0(FP), AX
 	MOVQ (AX), AX
 	MOVQ AX, ret+8(FP)
+	RET
+
+// func cell() *page.Cell
+//
+// The same as cached(identity()), which a test holds it to.
+TEXT ·cell(SB),NOSPLIT,$0-8
+	MOVQ (TLS), AX
+	LEAQ ·index(SB), DX
+	MOVQ AX, BX
+	SHRQ $const_indexDrop, BX
+	ANDQ $const_indexMask, BX
+	SHLQ $const_entryShift, BX
+	ADDQ DX, BX
+	CMPQ AX, entry_g(BX)
+	JNE  none
+	MOVQ entry_cell(BX), DX
+	TESTQ DX, DX
+	JEQ  none
+	ADDQ ·goidAt(SB), AX
+	MOVQ (AX), AX
+	CMPQ AX, const_cellID(DX)
+	JNE  none
+	MOVQ DX, ret+0(FP)
+	RET
+none:
+	MOVQ $0, ret+0(FP)
 	RET

@@ -13,10 +13,9 @@ func rwAddr(m *sync.RWMutex) uintptr { return uintptr(unsafe.Pointer(m)) }
 
 // Lock is m.Lock().
 func Lock(s Site, m *sync.Mutex) {
-	g, id := identity()
-	c := cached(g, id)
+	c := cell()
 	if c == nil {
-		c = find(g, id)
+		c = find(identity())
 	}
 	if c == nil || m == nil {
 		m.Lock()
@@ -41,10 +40,9 @@ func TryLock(s Site, m *sync.Mutex) bool {
 // Unlock is m.Unlock(). The record goes first: a lock that is free and said to
 // be held would be a false statement, the other way round is only incomplete.
 func Unlock(m *sync.Mutex) {
-	g, id := identity()
-	c := cached(g, id)
+	c := cell()
 	if c == nil {
-		c = find(g, id)
+		c = find(identity())
 	}
 	if c != nil && !release(c, addr(m)) {
 		releaseForeign(addr(m))
@@ -54,10 +52,9 @@ func Unlock(m *sync.Mutex) {
 
 // RWLock is m.Lock().
 func RWLock(s Site, m *sync.RWMutex) {
-	g, id := identity()
-	c := cached(g, id)
+	c := cell()
 	if c == nil {
-		c = find(g, id)
+		c = find(identity())
 	}
 	if c == nil || m == nil {
 		m.Lock()
@@ -81,10 +78,9 @@ func RWTryLock(s Site, m *sync.RWMutex) bool {
 
 // RWUnlock is m.Unlock().
 func RWUnlock(m *sync.RWMutex) {
-	g, id := identity()
-	c := cached(g, id)
+	c := cell()
 	if c == nil {
-		c = find(g, id)
+		c = find(identity())
 	}
 	if c != nil && !release(c, rwAddr(m)) {
 		releaseForeign(rwAddr(m))
@@ -94,10 +90,9 @@ func RWUnlock(m *sync.RWMutex) {
 
 // RLock is m.RLock().
 func RLock(s Site, m *sync.RWMutex) {
-	g, id := identity()
-	c := cached(g, id)
+	c := cell()
 	if c == nil {
-		c = find(g, id)
+		c = find(identity())
 	}
 	if c == nil || m == nil {
 		m.RLock()
@@ -121,10 +116,9 @@ func TryRLock(s Site, m *sync.RWMutex) bool {
 
 // RUnlock is m.RUnlock().
 func RUnlock(m *sync.RWMutex) {
-	g, id := identity()
-	c := cached(g, id)
+	c := cell()
 	if c == nil {
-		c = find(g, id)
+		c = find(identity())
 	}
 	if c != nil && !release(c, rwAddr(m)) {
 		releaseForeign(rwAddr(m))

@@ -145,10 +145,9 @@ func unwindRecords(c *page.Cell, p Point) {
 
 // Enter notes that the goroutine is about to do the operation at s.
 func Enter(s Site) {
-	g, id := identity()
-	c := cached(g, id)
+	c := cell()
 	if c == nil {
-		c = find(g, id)
+		c = find(identity())
 	}
 	if c != nil {
 		push(c, s, 0)
@@ -157,10 +156,9 @@ func Enter(s Site) {
 
 // Exit notes that the operation at s is over.
 func Exit(s Site) {
-	g, id := identity()
-	c := cached(g, id)
+	c := cell()
 	if c == nil {
-		c = find(g, id)
+		c = find(identity())
 	}
 	if c != nil {
 		drop(c, s)

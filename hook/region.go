@@ -22,10 +22,9 @@ func Begin(s Site) {
 
 // Mark notes that an iteration of the region at s begins.
 func Mark(s Site) {
-	g, id := identity()
-	c := cached(g, id)
+	c := cell()
 	if c == nil {
-		c = find(g, id)
+		c = find(identity())
 	}
 	if c == nil {
 		return

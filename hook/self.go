@@ -35,15 +35,13 @@ var goidAt uintptr
 // self returns the running goroutine's cell, nil if it has none. Hooks on hot
 // paths spell it out, which saves them a call.
 func self() *page.Cell {
-	g, id := identity()
-	if c := cached(g, id); c != nil {
+	if c := cell(); c != nil {
 		return c
 	}
-	return find(g, id)
+	return find(identity())
 }
 
 // cached returns the cell of goroutine id on g if it is where it hashes to.
-// It is small enough to be inlined.
 func cached(g uintptr, id uint64) *page.Cell {
 	e := &index[(g>>indexDrop)&indexMask]
 	if atomic.LoadUintptr(&e.g) == g {
