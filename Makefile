@@ -1,0 +1,73 @@
+# What can be done here; `make help` lists it. Every target does its own
+# set-up: Go and a C compiler (for the race detector) are all that is needed.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS   += --no-builtin-rules
+.DEFAULT_GOAL := help
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+BIN         := $(CURDIR)/bin
+TESTBED     := cd testbed && export GOWORK=off &&
+HARNESS     := $(BIN)/harness -bin $(BIN) -subjects testbed
+FUZZTIME    ?= 10s
+
+section = @printf '\n== %s\n' "$(1)"
+
+.PHONY: help build rig demo test quick vet fuzz testbed soak bench clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
+
+build: ## build bin/lifesign
+	@mkdir -p $(BIN)
+	go build -o $(BIN)/lifesign ./cmd/lifesign
+
+# The rig is the testbed's own programs: the load and what judges lifesign.
+rig: build
+	$(TESTBED) go build -o $(BIN)/ ./natsload ./harness ./natsbench ./hookbench
+
+demo: rig ## find the deadlock of nats-server 2.12.1 under load, in about a minute
+	$(HARNESS) -demo
+
+test: vet rig ## every test of every module, and one real deadlock end to end
+	$(call section,tests of the root module)
+	go test -race ./...
+	$(call section,tests of the tool module)
+	cd cmd && go test -race ./...
+	$(call section,tests of the testbed)
+	$(TESTBED) go test -race ./...
+	$(call section,NATS end to end)
+	$(HARNESS) -short
+
+quick: ## the tests without the race detector and without NATS
+	go test ./...
+	cd cmd && go test ./...
+	$(TESTBED) go test ./...
+
+vet: ## gofmt, go vet and staticcheck, every module
+	$(call section,gofmt)
+	@test -z "$$(gofmt -l *.go event hook internal cmd testbed | grep -v testdata/ | tee /dev/stderr)"
+	$(call section,go vet and staticcheck)
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	cd cmd && go vet ./... && go run $(STATICCHECK) ./...
+	$(TESTBED) go vet ./... && go run $(STATICCHECK) ./...
+
+fuzz: ## every fuzz target for FUZZTIME (10s)
+	.ci/fuzz $(FUZZTIME)
+
+testbed: rig ## real programs with real faults, their mended twins, stops and starvation
+	$(HARNESS)
+
+soak: rig ## the mended twin under load for an hour, and the stops and starvation again and again
+	$(HARNESS) -soak 1h
+
+bench: rig ## what the hooks cost: in nanoseconds, and for NATS
+	$(call section,hooks beside plain code)
+	go test -run '^$$' -bench . -count 5 ./hook | $(BIN)/hookbench
+	$(call section,NATS woven against plain)
+	$(BIN)/natsbench -bin $(BIN) -subjects testbed
+
+clean: ## remove what was built
+	rm -rf bin

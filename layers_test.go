@@ -1,0 +1,118 @@
+package lifesign_test
+
+import (
+	"strings"
+	"testing"
+)
+
+// layers holds every package of the root and of the tool module, by its import
+// path below the module path, and the layer it belongs to. A package imports
+// only from lower layers; siblings do not know each other.
+var layers = map[string]int{
+	"event":          0,
+	"internal/clock": 0,
+	"internal/page":  0,
+
+	"hook":           1,
+	"internal/judge": 1,
+
+	"cmd/load": 2,
+
+	"cmd/analyze": 3,
+	"cmd/observe": 3,
+
+	"cmd/gen": 4,
+
+	"cmd/weave": 5,
+
+	"cmd/lifesign": 6,
+}
+
+// sideways are the imports within a layer that are meant, with the reason.
+var sideways = map[[2]string]string{
+	{"internal/page", "event"}: "the vocabulary is below everything, and the page's site table is written in it",
+}
+
+// testsMay are imports that only a package's tests have, with the reason.
+var testsMay = map[[2]string]string{}
+
+func TestLayers(t *testing.T) {
+	used := map[[2]string]bool{}
+	seen := map[string]bool{}
+	for _, p := range packages(t) {
+		if p.dir == "." || under(p.dir, "testbed") {
+			continue // house rules, and what has its own test below
+		}
+		from, ok := layers[p.dir]
+		if !ok {
+			t.Errorf("package %s is in no layer: give it one in layers_test.go", p.dir)
+			continue
+		}
+		seen[p.dir] = true
+		for _, f := range p.files {
+			for _, imp := range f.imports {
+				to, ok := within(imp)
+				if !ok || to == p.dir {
+					continue
+				}
+				edge := [2]string{p.dir, to}
+				used[edge] = true
+				if layer, known := layers[to]; known && layer < from {
+					continue
+				}
+				if sideways[edge] != "" || f.test && testsMay[edge] != "" {
+					continue
+				}
+				t.Errorf("%s (layer %d) imports %s (layer %d): only lower layers may be imported", f.name, from, to, layers[to])
+			}
+		}
+	}
+	for p := range layers {
+		if !seen[p] {
+			t.Errorf("the layer table has a package %s that does not exist", p)
+		}
+	}
+	for _, table := range []map[[2]string]string{sideways, testsMay} {
+		for edge, why := range table {
+			if !used[edge] || why == "" {
+				t.Errorf("the exception %s → %s is not used or has no reason", edge[0], edge[1])
+			}
+		}
+	}
+}
+
+// The root module goes into users' programs, the testbed judges the tool from
+// outside, by what a user sees.
+func TestModulesKeepApart(t *testing.T) {
+	for _, p := range packages(t) {
+		for _, f := range p.files {
+			for _, imp := range f.imports {
+				to, ours := within(imp)
+				switch {
+				case under(p.dir, "testbed"):
+					if ours && !under(to, "testbed") {
+						t.Errorf("%s imports %s: the testbed sees lifesign only from outside", f.name, imp)
+					}
+				case under(p.dir, "cmd"):
+				case ours && (under(to, "cmd") || under(to, "testbed")):
+					t.Errorf("%s imports %s: the root module knows no other", f.name, imp)
+				case !ours && strings.Contains(strings.Split(imp, "/")[0], "."):
+					t.Errorf("%s imports %s: the root module requires nothing", f.name, imp)
+				}
+			}
+		}
+	}
+}
+
+// within cuts the module path off an import path; ok is false if the import
+// is from elsewhere.
+func within(imp string) (dir string, ok bool) {
+	if imp == module {
+		return ".", true
+	}
+	return strings.TrimPrefix(imp, module+"/"), strings.HasPrefix(imp, module+"/")
+}
+
+func under(dir, parent string) bool {
+	return dir == parent || strings.HasPrefix(dir, parent+"/")
+}

@@ -1,0 +1,183 @@
+// Command harness judges lifesign by what a user sees of it. It builds real
+// servers, with and without their real faults, weaves them with `lifesign
+// build`, runs them with `lifesign run` under the load of natsload, stops and
+// starves them, and compares the findings with what is true of each. The
+// seconds it prints are from the fault to the finding's line in the file of
+// findings. It exits with 1 if anything is not as expected.
+//
+// The harness shares no code with lifesign: it reads the JSON that users read,
+// and dates the fault by the load's clock, not by lifesign's.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/lifesign-go/lifesign/testbed/internal/subject"
+)
+
+type flags struct {
+	bin, subjects string
+	short, demo   bool
+	soak          time.Duration
+	only          string
+	runs          int
+	quiet         time.Duration
+	spin          time.Duration
+}
+
+func main() {
+	var f flags
+	flag.StringVar(&f.bin, "bin", "bin", "directory of lifesign and natsload, and for the subjects' programs")
+	flag.StringVar(&f.subjects, "subjects", "testbed", "directory of the subjects")
+	flag.BoolVar(&f.short, "short", false, "the few runs that every test run has time for")
+	flag.BoolVar(&f.demo, "demo", false, "weave and run the faulty server once, and show what lifesign says")
+	flag.DurationVar(&f.soak, "soak", 0, "only what must stay silent, for about so long")
+	flag.StringVar(&f.only, "only", "", "only the cases whose name contains this")
+	flag.IntVar(&f.runs, "runs", 5, "runs of each fault")
+	flag.DurationVar(&f.quiet, "quiet", 5*time.Minute, "how long a mended server runs")
+	flag.DurationVar(&f.spin, "spin", 0, "be a busy loop for so long; the harness starts itself so")
+	flag.Parse()
+	if f.spin > 0 {
+		spin(f.spin)
+		return
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := f.run(ctx); err != nil {
+		stop()
+		fmt.Fprintln(os.Stderr, "harness:", err)
+		os.Exit(1)
+	}
+}
+
+var errNotAsExpected = errors.New("not everything is as expected")
+
+func (f flags) scenarios() []scenario {
+	var all []scenario
+	switch {
+	case f.demo:
+		all = []scenario{fault(1)}
+	case f.short:
+		all = short()
+	case f.soak > 0:
+		all = soak(f.soak)
+	default:
+		all = full(f.runs, f.quiet)
+	}
+	var chosen []scenario
+	for _, s := range all {
+		if strings.Contains(s.name, f.only) {
+			chosen = append(chosen, s)
+		}
+	}
+	return chosen
+}
+
+func (f flags) run(ctx context.Context) error {
+	r, cleanUp, err := f.runner()
+	if err != nil {
+		return err
+	}
+	scenarios := f.scenarios()
+	if len(scenarios) == 0 {
+		return fmt.Errorf("no case is named %q", f.only)
+	}
+	if err := r.build(ctx, scenarios); err != nil {
+		return err
+	}
+	t := newTable(os.Stdout)
+	for _, s := range scenarios {
+		if err := r.runAll(ctx, s, t); err != nil {
+			return err
+		}
+	}
+	fmt.Println()
+	if err := t.w.Flush(); err != nil {
+		return err
+	}
+	if t.wrong > 0 {
+		return fmt.Errorf("%w; the servers' logs and the findings are in %s", errNotAsExpected, r.scratch)
+	}
+	return cleanUp()
+}
+
+// runner makes the directories absolute: programs are run from elsewhere.
+func (f flags) runner() (r runner, cleanUp func() error, err error) {
+	r = runner{stderr: io.Discard, weave: f.demo}
+	if f.demo {
+		r.stderr = os.Stderr
+	}
+	if r.bin, err = filepath.Abs(f.bin); err != nil {
+		return r, nil, err
+	}
+	if r.subjects, err = filepath.Abs(f.subjects); err != nil {
+		return r, nil, err
+	}
+	if r.scratch, err = os.MkdirTemp("", "lifesign-testbed-"); err != nil {
+		return r, nil, fmt.Errorf("make a directory for the servers: %w", err)
+	}
+	return r, func() error { return os.RemoveAll(r.scratch) }, nil
+}
+
+// build builds the programs of the scenarios, each once.
+func (r runner) build(ctx context.Context, scenarios []scenario) error {
+	built := map[string]bool{}
+	for _, s := range scenarios {
+		program, dir := r.program(s), filepath.Join(r.subjects, s.subject)
+		if built[program] || r.weave {
+			continue
+		}
+		built[program] = true
+		if s.alone {
+			fmt.Fprintf(os.Stderr, "building %s as it is\n", s.subject)
+			if err := subject.Plain(ctx, dir, program); err != nil {
+				return err
+			}
+			continue
+		}
+		fmt.Fprintf(os.Stderr, "weaving %s\n", s.subject)
+		took, err := subject.Woven(ctx, filepath.Join(r.bin, "lifesign"), dir, program)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(os.Stderr, "wove %s in %.0f s\n", s.subject, took.Seconds())
+	}
+	return nil
+}
+
+// runAll runs a scenario as often as it says and adds it to the table.
+func (r runner) runAll(ctx context.Context, s scenario, t *table) error {
+	var runs []outcome
+	for i := range max(1, s.runs) {
+		fmt.Fprintf(os.Stderr, "running %s, at most %v\n", s.name, s.duration())
+		dir, err := os.MkdirTemp(r.scratch, s.subject+"-")
+		if err != nil {
+			return fmt.Errorf("make the server's directory: %w", err)
+		}
+		o := r.run(ctx, s, dir)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		runs = append(runs, o)
+		t.add(o)
+		for _, w := range o.grade() {
+			fmt.Fprintf(os.Stderr, "%s, run %d: %s\n", s.name, i+1, w)
+		}
+		// The store of a long run is large and says nothing.
+		if err := os.RemoveAll(filepath.Join(dir, "store")); err != nil {
+			return fmt.Errorf("remove the server's store: %w", err)
+		}
+	}
+	t.addMedian(runs)
+	return nil
+}
