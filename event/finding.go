@@ -36,6 +36,7 @@ const (
 	Marks   Source = "marks"   // the vitals page
 	Runtime Source = "runtime" // the Go runtime's own data, read from outside
 	Kernel  Source = "kernel"
+	Watcher Source = "watcher" // about itself: how far it may be believed
 )
 
 // Evidence is one observation.

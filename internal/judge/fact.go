@@ -32,9 +32,10 @@ type fact struct {
 	samples     int // in how many samples it has stood since first
 	ticks, void int // the clock's at first
 
-	agreed int // looks that agreed with it since stood
-	last   int // the sample in which the last of them did
-	told   bool
+	agreed int  // looks that agreed with it since stood
+	last   int  // the sample in which the last of them did
+	told   bool // as somebody who waits
+	fate   fate // of a goroutine that holds a lock and waits for none
 }
 
 // touch returns what is remembered of an occurrence that the current sample

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"sort"
 	"time"
 
 	"github.com/lifesign-go/lifesign/event"
@@ -59,12 +60,32 @@ func (j *Judge) Step(s event.Sample) Actions {
 	}
 	j.sample++
 	var a Actions
-	if g := j.observe(s); g != nil {
+	if g := j.observe(&s); g != nil {
 		g.solve()
-		for _, e := range g.endings() {
-			j.judge(g, e, &a)
+		// Those that are stuck first: there is a bound to what can be asked.
+		all := g.endings()
+		for _, stuck := range []bool{true, false} {
+			for _, e := range all {
+				if e.stuck(g) == stuck {
+					j.judge(g, e, &a)
+				}
+			}
 		}
 	}
 	j.forget()
+	a.Look, a.Words = ascending(a.Look), ascending(a.Words)
 	return a
+}
+
+// ascending sorts ids and drops those that are there twice.
+func ascending(ids []uint64) []uint64 {
+	sort.Slice(ids, func(i, j int) bool { return ids[i] < ids[j] })
+	n := 0
+	for i, id := range ids {
+		if i == 0 || id != ids[n-1] {
+			ids[n] = id
+			n++
+		}
+	}
+	return ids[:n]
 }

@@ -1,0 +1,206 @@
+package judge
+
+import "github.com/lifesign-go/lifesign/event"
+
+// relook is how long a chain's end that was looked at and found able to go on
+// is left alone.
+const relook = int64(1e9)
+
+// maxLooks bounds what one sample can call for.
+const maxLooks = 256
+
+// rank orders what can be told of an episode; only what is above the rank that
+// was told is told again.
+type rank uint8
+
+const (
+	untold   rank = iota
+	open          // slow or unknown
+	inferred      // stuck
+	proven        // stuck
+)
+
+// episode is the time during which chains end at the same locks.
+type episode struct {
+	seen   int // the last sample that showed it
+	id     identity
+	moved  int64 // when id changed last, on the honest clock
+	moves  int   // how often it did
+	resume int64 // no looks before that
+	asked  int   // the last sample that called for looks
+	told   rank
+	stands []*fact // what a verdict of stuck was told of: when one is gone, it is over
+}
+
+// identity tells whether the end of a chain is still the same.
+type identity struct {
+	end            end
+	goroutine, seq uint64
+}
+
+func (g *graph) identity(e *ending) identity {
+	id := identity{end: e.end}
+	if l := &g.locks[e.locks[0]]; l.pick >= 0 && e.end != nobody && e.end != doubtful {
+		n := &g.nodes[g.picked(e.locks[0]).node]
+		id.goroutine = n.id
+		if n.op != nil {
+			id.seq = n.op.Seq
+		} else if n.cell != nil {
+			id.seq = n.cell.Seq
+		}
+	}
+	return id
+}
+
+// episode returns the one that e belongs to.
+func (j *Judge) episode(g *graph, e *ending) *episode {
+	id := g.identity(e)
+	var ep *episode
+	for _, l := range e.locks {
+		old := j.episodes[g.locks[l].addr]
+		if old != nil && old.seen != j.sample && (ep == nil || old.told > ep.told) {
+			ep = old
+		}
+	}
+	if ep == nil {
+		ep = &episode{id: id, moved: j.clock.honest}
+	}
+	for _, l := range e.locks {
+		j.episodes[g.locks[l].addr] = ep
+	}
+	ep.seen = j.sample
+	if ep.id != id {
+		ep.id, ep.moved, ep.resume = id, j.clock.honest, 0
+		ep.moves++
+	}
+	for _, f := range ep.stands {
+		if f.seen < j.sample-1 {
+			ep.told, ep.stands = untold, nil
+			break
+		}
+	}
+	return ep
+}
+
+// judge decides what is to be told of an ending now, and what to ask.
+func (j *Judge) judge(g *graph, e *ending, a *Actions) {
+	ep := j.episode(g, e)
+	if ep.told == proven {
+		return
+	}
+	if e.stuck(g) {
+		j.judgeStuck(g, e, ep, a)
+	} else {
+		j.judgeOpen(g, e, ep, a)
+	}
+}
+
+// judgeStuck judges an ending that by its structure never dissolves.
+func (j *Judge) judgeStuck(g *graph, e *ending, ep *episode, a *Actions) {
+	c := g.core(e)
+	ripe, missing := j.confirm(g, c, ep.asked == j.sample-1)
+	age := j.clock.honest - g.nodes[c.chain[0].node].fact.first
+	t := teller{j: j, g: g, e: e, ep: ep, core: c, age: age}
+	switch {
+	case ripe && len(missing) == 0 && g.certain(c):
+		t.tell(a, proven, event.Stuck, event.Proven, t.stuck())
+		return
+	case ripe && len(missing) == 0 && age >= j.fallback && ep.told < inferred:
+		t.tell(a, inferred, event.Stuck, event.Inferred, t.stuck())
+	case len(missing) > 0 && age >= j.fallback && ep.told < open:
+		t.tell(a, open, event.Unknown, event.Undecided, t.unproven(missing))
+	}
+	if ripe || len(missing) > 0 && age >= j.floor+j.validation {
+		ep.resume = j.clock.honest + relook
+	}
+	if j.asks(ep, age) {
+		for _, n := range c.nodes {
+			a.look(g, n)
+		}
+		for _, l := range c.locks {
+			a.word(g, l)
+		}
+		ep.asked = j.sample
+	}
+}
+
+// certain reports whether every former holder that c rests on took its lock at
+// a place where the same function would have released it. Another lock may
+// rightly be released by another goroutine.
+func (g *graph) certain(c *core) bool {
+	for _, h := range c.holds {
+		if g.nodes[h.node].fate == gone && !h.rec.Site.Paired {
+			return false
+		}
+	}
+	return true
+}
+
+// judgeOpen judges an ending that may dissolve by itself.
+func (j *Judge) judgeOpen(g *graph, e *ending, ep *episode, a *Actions) {
+	place := -1 // the oldest wait that was not told yet
+	for _, l := range e.from {
+		for _, w := range g.locks[l].waiters {
+			if !g.nodes[w].fact.told && (place < 0 || g.older(w, place)) {
+				place = w
+			}
+		}
+	}
+	var holder *node
+	if last := &g.locks[e.locks[0]]; e.end == atHolder {
+		holder = &g.nodes[last.holders()[last.pick].node]
+		if holder.look != nil {
+			ep.resume = j.clock.honest + relook
+		}
+	}
+	age := int64(0)
+	if place >= 0 && ep.told == untold {
+		age = j.clock.honest - g.nodes[place].fact.first
+	}
+	if age >= j.fallback && j.seen(ep, &g.nodes[place], holder) {
+		t := teller{j: j, g: g, e: e, ep: ep, core: &core{chain: g.chain(place)}, age: age}
+		t.open(a, holder)
+		return
+	}
+	if !j.asks(ep, age) {
+		return
+	}
+	ep.asked = j.sample
+	if age+2*j.period >= j.fallback {
+		a.look(g, place)
+		a.word(g, g.nodes[place].lock)
+	}
+	if holder != nil {
+		a.look(g, g.byID[holder.id])
+	}
+	for _, l := range e.locks {
+		a.word(g, l)
+	}
+}
+
+// seen reports whether the place and the holder were looked at in this sample,
+// or could not be though the last one called for it.
+func (j *Judge) seen(ep *episode, place, holder *node) bool {
+	if ep.asked == j.sample-1 {
+		return true
+	}
+	return place.fact.last == j.sample && (holder == nil || holder.look != nil)
+}
+
+// asks reports whether looks are worth their while: not again and again if the
+// last ones led nowhere, but in time for the fallback budget.
+func (j *Judge) asks(ep *episode, age int64) bool {
+	return j.clock.honest >= ep.resume || ep.told == untold && age+2*j.period >= j.fallback
+}
+
+func (a *Actions) look(g *graph, n int) {
+	if g.nodes[n].cell != nil && len(a.Look) < maxLooks {
+		a.Look = append(a.Look, g.nodes[n].id)
+	}
+}
+
+func (a *Actions) word(g *graph, l int) {
+	if len(a.Words) < maxLooks {
+		a.Words = append(a.Words, g.locks[l].addr)
+	}
+}

@@ -1,0 +1,244 @@
+package judge
+
+import (
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/lifesign-go/lifesign/event"
+)
+
+// world is a process as a scenario tells it. What the records say is told by
+// the line "g"; what the runtime shows follows from it unless the scenario
+// says otherwise.
+type world struct {
+	now     int64
+	sites   map[string]event.Site
+	addrs   map[string]uint64
+	cells   []event.Goroutine
+	torn    map[uint64]event.Goroutine // as the next sample alone shows them
+	looks   map[uint64]event.Look      // where the truth is not what the records say
+	words   map[string]event.Word
+	orphans []event.Orphan
+	foreign map[uint64]bool
+	process event.Process
+	lost    uint64
+}
+
+func newWorld() *world {
+	return &world{
+		sites: map[string]event.Site{}, addrs: map[string]uint64{}, torn: map[uint64]event.Goroutine{},
+		looks: map[uint64]event.Look{}, words: map[string]event.Word{}, foreign: map[uint64]bool{},
+	}
+}
+
+// site reads "NAME KIND OBJECT FILE:LINE FUNC [paired] [idle]".
+func (w *world) site(args []string) error {
+	if len(args) < 5 {
+		return fmt.Errorf("site NAME KIND OBJECT FILE:LINE FUNC [paired] [idle]")
+	}
+	file, line, err := place(args[3])
+	s := event.Site{Kind: event.Kind(args[1]), Package: "example.com/server", File: file, Line: line, Func: args[4]}
+	if args[2] != "-" {
+		s.Object = args[2]
+	}
+	for _, a := range args[5:] {
+		s.Paired = s.Paired || a == "paired"
+		s.Idle = s.Idle || a == "idle"
+	}
+	w.sites[args[0]] = s
+	return err
+}
+
+func place(s string) (file string, line int, err error) {
+	i := strings.LastIndexByte(s, ':')
+	if i < 0 {
+		return "", 0, fmt.Errorf("%q is not FILE:LINE", s)
+	}
+	line, err = strconv.Atoi(s[i+1:])
+	return "/src/server/" + s[:i], line, err
+}
+
+func (w *world) addr(name string) uint64 {
+	if _, ok := w.addrs[name]; !ok {
+		w.addrs[name] = 0xc000010000 + 0x100*uint64(len(w.addrs))
+	}
+	return w.addrs[name]
+}
+
+// record reads "SITE#SEQ [on LOCK]".
+func (w *world) record(args []string, held bool) (event.Record, error) {
+	i := strings.IndexByte(args[0], '#')
+	if i < 0 {
+		return event.Record{}, fmt.Errorf("%q is not SITE#SEQ", args[0])
+	}
+	site, ok := w.sites[args[0][:i]]
+	if !ok {
+		return event.Record{}, fmt.Errorf("there is no site %q", args[0][:i])
+	}
+	seq, err := strconv.ParseUint(args[0][i+1:], 10, 64)
+	r := event.Record{Site: site, Seq: seq, Since: w.now, Held: held}
+	if len(args) == 3 && args[1] == "on" {
+		r.Object = w.addr(args[2])
+	}
+	return r, err
+}
+
+// cell reads "ID [lost] [holds RECORD | waits RECORD | in RECORD], ...".
+func (w *world) cell(line string) (event.Goroutine, error) {
+	id, rest := line, ""
+	if i := strings.IndexByte(line, ' '); i >= 0 {
+		id, rest = line[:i], line[i+1:]
+	}
+	n, err := strconv.ParseUint(id, 10, 64)
+	g := event.Goroutine{ID: n}
+	old := w.find(n)
+	for _, part := range strings.Split(rest, ",") {
+		args := strings.Fields(part)
+		if len(args) == 1 && args[0] == "lost" {
+			g.Lost = true
+		}
+		if len(args) < 2 {
+			continue
+		}
+		r, err := w.record(args[1:], args[0] == "holds")
+		if err != nil {
+			return g, err
+		}
+		if r.Seq > g.Seq {
+			g.Seq = r.Seq
+		}
+		if old != nil {
+			for _, o := range old.Records {
+				if o.Seq == r.Seq && o.Held == r.Held {
+					r.Since = o.Since
+				}
+			}
+		}
+		g.Records = append(g.Records, r)
+	}
+	return g, err
+}
+
+func (w *world) find(id uint64) *event.Goroutine {
+	for i := range w.cells {
+		if w.cells[i].ID == id {
+			return &w.cells[i]
+		}
+	}
+	return nil
+}
+
+func (w *world) set(g event.Goroutine) {
+	if old := w.find(g.ID); old != nil {
+		*old = g
+	} else {
+		w.cells = append(w.cells, g)
+	}
+}
+
+func (w *world) remove(id uint64) {
+	for i := range w.cells {
+		if w.cells[i].ID == id {
+			w.cells = append(w.cells[:i], w.cells[i+1:]...)
+			return
+		}
+	}
+}
+
+// look answers for goroutine id: what the scenario said, or what the records
+// would have the runtime show.
+func (w *world) look(id uint64) event.Look {
+	if l, ok := w.looks[id]; ok {
+		return l
+	}
+	g := w.find(id)
+	if g == nil {
+		return event.Look{Status: event.Gone}
+	}
+	l := event.Look{Status: event.Running}
+	for i := len(g.Records) - 1; i >= 0; i-- {
+		s := g.Records[i].Site
+		l.Stack = append(l.Stack, event.Frame{Func: s.Package + "." + s.Func, File: s.File, Line: s.Line})
+	}
+	if r, ok := g.Waits(); ok {
+		l.Status, l.Object = event.Waiting, r.Object
+		l.Reason = map[event.Kind]string{
+			event.Lock: "sync.Mutex.Lock", event.RWLock: "sync.RWMutex.Lock", event.RLock: "sync.RWMutex.RLock",
+			event.Locker: "sync.Mutex.Lock", event.Never: "select (no cases)", event.Select: "select",
+			event.Send: "chan send", event.Receive: "chan receive", event.Range: "chan receive", event.Call: "IO wait",
+		}[r.Site.Kind]
+	}
+	return l
+}
+
+// word answers for a lock in the same way.
+func (w *world) word(addr uint64) event.Word {
+	for name, a := range w.addrs {
+		if word, ok := w.words[name]; ok && a == addr {
+			return word
+		}
+	}
+	word := event.Word{Writer: event.NoWriter, Size: 24}
+	queued, owner := false, false
+	count := func(r event.Record) {
+		switch {
+		case r.Object != addr:
+		case r.Held && r.Site.Kind == event.RLock:
+			word.Readers++
+		case r.Held:
+			owner = true
+		case r.Site.Kind == event.RWLock:
+			queued = true
+		}
+	}
+	for _, g := range w.cells {
+		for _, r := range g.Records {
+			count(r)
+		}
+	}
+	for _, o := range w.orphans {
+		count(o.Record)
+	}
+	if owner {
+		word.Writer = event.Holding
+	} else if queued {
+		word.Writer = event.Pending
+	}
+	return word
+}
+
+// sample takes a sample with the answers to what a asks for.
+func (w *world) sample(a Actions) event.Sample {
+	s := event.Sample{
+		At: w.now, Process: w.process, Orphans: w.orphans, Foreign: w.foreign, Lost: w.lost,
+		Looks: map[uint64]event.Look{}, Words: map[uint64]event.Word{},
+	}
+	for _, g := range w.cells {
+		if t, ok := w.torn[g.ID]; ok {
+			g = t
+		}
+		s.Goroutines = append(s.Goroutines, g)
+	}
+	w.torn = map[uint64]event.Goroutine{}
+	for _, id := range a.Look {
+		s.Looks[id] = w.look(id)
+	}
+	for _, addr := range a.Words {
+		s.Words[addr] = w.word(addr)
+	}
+	return s
+}
+
+// nameOf is the scenario's name of a lock.
+func (w *world) nameOf(addr uint64) string {
+	var names []string
+	for name, a := range w.addrs {
+		if a == addr {
+			names = append(names, name)
+		}
+	}
+	sort.Strings(names)
+	return strings.Join(names, "=")
+}
