@@ -1,17 +1,80 @@
 // Package analyze finds, in a loaded program, what is worth watching: regions
-// (endless loops of goroutines), and vulnerable operations (locks, channel
+// (endless loops of goroutines) and vulnerable operations (locks, channel
 // operations, calls that can block), with all that gen needs to weave them.
+//
+// Its result is plain data. It does no I/O, keeps nothing between calls and
+// may be called by several goroutines. The same program gives the same model.
+//
+// Regions are found through the call graph: who a go statement starts, and whom
+// those call, two dynamic calls deep. Operations are found lexically, in every
+// function in scope, reachable or not. Both are chosen to say too much rather
+// than too little; what is known to be unreachable for weaving is listed, with
+// the reason. Operations inside packages out of scope are not seen, nor are
+// locks taken by reflection or through function values from there.
 package analyze
 
 import (
 	"context"
+	"go/ast"
 
 	"github.com/lifesign-go/lifesign/cmd/load"
 )
 
-// Analyze makes the model of prog's packages in scope. It does no I/O. Its
-// error is a *ScopeError, ctx's, or one that says that the runtime's structures
-// are not as expected.
+// Analyze makes the model of prog's packages in scope. Its error is a
+// *ScopeError, ctx's, or one that says that the runtime's structures are not as
+// expected.
 func Analyze(ctx context.Context, prog *load.Program, scope Scope) (*Model, error) {
-	return &Model{}, ctx.Err()
+	if err := scope.check(prog.Packages); err != nil {
+		return nil, err
+	}
+	layout, err := RuntimeLayout(prog)
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{Runtime: layout}
+	m.Stats.Packages = len(prog.Packages)
+	regions, err := findRegions(ctx, prog, scope, &m.Stats)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range prog.Packages {
+		if !scope.selects(p) {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		m.Stats.InScope++
+		m.addPackage(prog, p, regions)
+	}
+	return m, nil
+}
+
+// addPackage adds what is found in p. Ordinals run through all its files.
+func (m *Model) addPackage(prog *load.Program, p *load.Package, regions map[ast.Stmt]*cause) {
+	names := packageNames(p)
+	out := Package{
+		Path: p.Path, Name: p.Name, Dir: p.Dir,
+		Hook: names.hook, Base: names.base, Generated: names.generated,
+	}
+	if p.Module != nil {
+		out.Module = p.Module.Path
+	}
+	ordinal := 0
+	for _, f := range p.Files {
+		v := newVisitor(prog, p, f, names, regions)
+		v.walk()
+		m.Skipped = append(m.Skipped, v.skipped()...)
+		file, found := v.file(&ordinal)
+		m.Regions = append(m.Regions, found...)
+		if len(file.Rewrites) > 0 {
+			out.Files = append(out.Files, file)
+		}
+	}
+	for _, path := range p.Cgo {
+		m.Skipped = append(m.Skipped, Skip{p.Path, path, "file", "it imports C: the compiler sees another file that cgo made of it"})
+	}
+	if len(out.Files) > 0 {
+		m.Packages = append(m.Packages, out)
+	}
 }

@@ -1,12 +1,22 @@
 // Package gen writes woven source. It is a pure function of the bytes of the
-// source and the model of it that package analyze made: it splices text into
-// lines and never adds or removes one, so that every place in the program
-// keeps its line number. It knows no syntax beyond what the model says.
+// source and of the model that package analyze made of it: it splices text into
+// lines and never adds or removes one, so that every place in the program keeps
+// its line number. It knows no more of the language than the model says, and
+// checks that what it replaces is what the model expects there.
+//
+// All functions may be called by several goroutines.
 package gen
 
 import (
+	"bytes"
+	"fmt"
+	"hash/crc32"
+
 	"github.com/lifesign-go/lifesign/cmd/analyze"
 )
+
+// hookPackage is what woven code imports.
+const hookPackage = "github.com/lifesign-go/lifesign/hook"
 
 // File is a file of the woven program.
 type File struct {
@@ -21,5 +31,45 @@ type File struct {
 // nothing is woven are left out. It calls read for the content of the files at
 // their paths, and refuses content other than that which was analysed.
 func Weave(m *analyze.Model, read func(path string) ([]byte, error)) ([]File, error) {
-	return nil, nil
+	var out []File
+	for i := range m.Packages {
+		p := &m.Packages[i]
+		for j := range p.Files {
+			f := &p.Files[j]
+			src, err := read(f.Path)
+			if err != nil {
+				return nil, fmt.Errorf("weave: %w", err)
+			}
+			data, err := Rewrite(src, p, f)
+			if err != nil {
+				return nil, fmt.Errorf("weave %s: %w", f.Path, err)
+			}
+			out = append(out, File{p.Module, p.Path, f.Path, data, false})
+		}
+		out = append(out, File{p.Module, p.Path, p.Generated, Table(p, m.Runtime), true})
+	}
+	return out, nil
+}
+
+// Rewrite returns src, the content of the file f of package p, woven. It has as
+// many lines as src, and what src has on a line it has there too.
+func Rewrite(src []byte, p *analyze.Package, f *analyze.File) ([]byte, error) {
+	if len(src) != f.Size || crc32.ChecksumIEEE(src) != f.Sum {
+		return nil, fmt.Errorf("it has changed since it was analysed: try again")
+	}
+	w := weaver{src: src, hook: p.Hook, base: p.Base}
+	w.insert(f.Clause, fmt.Sprintf("; import %s %q", p.Hook, hookPackage), 0, len(src))
+	for i := range f.Rewrites {
+		if err := w.rewrite(&f.Rewrites[i]); err != nil {
+			return nil, err
+		}
+	}
+	out, err := splice(src, w.edits)
+	if err != nil {
+		return nil, err
+	}
+	if got, want := bytes.Count(out, []byte("\n")), bytes.Count(src, []byte("\n")); got != want {
+		return nil, fmt.Errorf("woven it has %d lines where it had %d", got, want)
+	}
+	return out, nil
 }

@@ -1,0 +1,149 @@
+package analyze
+
+import (
+	"go/ast"
+	"go/token"
+	"go/types"
+
+	"golang.org/x/tools/go/types/typeutil"
+
+	"github.com/lifesign-go/lifesign/event"
+)
+
+// call adds the call n if the table says that it can block.
+func (v *visitor) call(n *ast.CallExpr) {
+	f, ok := typeutil.Callee(v.info, n).(*types.Func)
+	if !ok {
+		return
+	}
+	w, ok := blocks(f)
+	if !ok {
+		return
+	}
+	at := callPos(n)
+	what := "call of " + calleeName(v.info, n)
+	r, why := v.statement(n)
+	if why != "" {
+		v.skip(at, what, why)
+		return
+	}
+	s := v.site(event.Call, at, calleeName(v.info, n))
+	s.Idle = w == always || w == atHead && v.heads[n]
+	v.add(&op{site: s, rewrite: r}, at, what)
+}
+
+// callPos returns the position that the compiler gives a call: on the line of
+// the function's name.
+func callPos(n *ast.CallExpr) token.Pos {
+	if s, ok := ast.Unparen(n.Fun).(*ast.SelectorExpr); ok {
+		return s.Sel.Pos()
+	}
+	return n.Pos()
+}
+
+const notStatement = "it is not a statement of its own"
+
+// statement returns the rewrite of the call n, the node visited, or why there
+// is none: nothing else that takes time may happen between Enter and Exit.
+func (v *visitor) statement(n *ast.CallExpr) (Rewrite, string) {
+	switch s := v.parent(0).(type) {
+	case *ast.ExprStmt:
+		return v.listed(s, v.parent(1))
+	case *ast.AssignStmt:
+		if len(s.Rhs) != 1 || v.asksAny(s.Lhs...) {
+			return Rewrite{}, notStatement
+		}
+		return v.listed(s, v.parent(1))
+	case *ast.ValueSpec:
+		d, ok := v.parent(2).(*ast.DeclStmt)
+		if !ok || len(s.Values) != 1 || len(d.Decl.(*ast.GenDecl).Specs) != 1 {
+			return Rewrite{}, notStatement
+		}
+		return v.listed(d, v.parent(3))
+	case *ast.ReturnStmt:
+		for _, x := range s.Results {
+			if x != n && v.asksAny(x) {
+				return Rewrite{}, notStatement
+			}
+		}
+		r, why := v.listed(s, v.parent(1))
+		r.Open = true
+		return r, why
+	case *ast.GoStmt:
+		return Rewrite{}, "it is started as a goroutine of its own"
+	case *ast.DeferStmt:
+		return Rewrite{}, "it is deferred"
+	}
+	return Rewrite{}, notStatement
+}
+
+func (v *visitor) asksAny(list ...ast.Expr) bool {
+	for _, x := range list {
+		if asks(v.info, x) {
+			return true
+		}
+	}
+	return false
+}
+
+// listed returns the rewrite of the statement s in parent, if statements can
+// be put before and behind it.
+func (v *visitor) listed(s ast.Stmt, parent ast.Node) (Rewrite, string) {
+	switch p := parent.(type) {
+	case *ast.BlockStmt, *ast.LabeledStmt, *ast.CaseClause, *ast.CommClause:
+		return Rewrite{Form: Statement, Start: v.offset(s.Pos()), Cut: v.offset(s.Pos()), End: v.offset(s.End())}, ""
+	case *ast.IfStmt:
+		if s == p.Init {
+			return v.hoisted(p, s, p.Cond.Pos(), "if")
+		}
+	case *ast.SwitchStmt:
+		next := p.Body.Pos()
+		if p.Tag != nil {
+			next = p.Tag.Pos()
+		}
+		return v.hoisted(p, s, next, "switch")
+	case *ast.TypeSwitchStmt:
+		if s == p.Init {
+			return v.hoisted(p, s, p.Assign.Pos(), "switch")
+		}
+	case *ast.ForStmt:
+		return Rewrite{}, "it stands in the header of a loop"
+	}
+	return Rewrite{}, notStatement
+}
+
+// hoisted returns the rewrite that takes init out of the header of s. next is
+// what follows it there, behind a semicolon.
+func (v *visitor) hoisted(s, init ast.Stmt, next token.Pos, word string) (Rewrite, string) {
+	if word == "switch" && v.isLabelled(s) {
+		return Rewrite{}, "it stands in the header of a labelled switch"
+	}
+	if v.line(init.End()) != v.line(next) || v.commented(init.End(), next) {
+		return Rewrite{}, "the header it stands in is spread over several lines"
+	}
+	return Rewrite{
+		Form: Hoist, Start: v.offset(s.Pos()), Cut: v.offset(init.End()), End: v.offset(s.End()), Word: word,
+	}, ""
+}
+
+// isLabelled reports whether s, on the stack, is what a label stands before.
+func (v *visitor) isLabelled(s ast.Stmt) bool {
+	for _, n := range v.stack {
+		if l, ok := n.(*ast.LabeledStmt); ok && l.Stmt == s {
+			return true
+		}
+	}
+	return false
+}
+
+func (v *visitor) line(p token.Pos) int { return v.prog.Fset.PositionFor(p, false).Line }
+
+// commented reports whether there is a comment between two positions.
+func (v *visitor) commented(from, to token.Pos) bool {
+	for _, g := range v.src.Syntax.Comments {
+		if g.Pos() >= from && g.End() <= to {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,118 @@
+package analyze
+
+import (
+	"go/ast"
+	"go/token"
+	"go/types"
+
+	"golang.org/x/tools/go/types/typeutil"
+)
+
+// head returns the operation that every pass of a region's loop waits in for
+// work: the first select, receive, range over a channel, wait on a condition or
+// waiting call that stands directly in the loop's body. Locks are passed over,
+// and so is what only some passes reach.
+func (v *visitor) head(body []ast.Stmt) ast.Node {
+	for _, s := range body {
+		for {
+			l, ok := s.(*ast.LabeledStmt)
+			if !ok {
+				break
+			}
+			s = l.Stmt
+		}
+		if h := v.headOf(s); h != nil {
+			return h
+		}
+	}
+	return nil
+}
+
+func (v *visitor) headOf(s ast.Stmt) ast.Node {
+	switch s := s.(type) {
+	case *ast.SelectStmt:
+		for _, c := range s.Body.List {
+			if c.(*ast.CommClause).Comm == nil {
+				return nil
+			}
+		}
+		return s
+	case *ast.RangeStmt:
+		if t := v.info.TypeOf(s.X); t != nil {
+			if _, ok := coreChan(t); ok {
+				return s
+			}
+		}
+	case *ast.ForStmt:
+		// for len(q) == 0 { cond.Wait() }
+		if h, ok := v.head(s.Body.List).(*ast.CallExpr); ok {
+			return h
+		}
+	case *ast.BlockStmt:
+		return v.head(s.List)
+	case *ast.IfStmt:
+		return v.waitIn(s.Init, s.Cond)
+	case *ast.SwitchStmt:
+		return v.waitIn(s.Init, s.Tag)
+	case *ast.ExprStmt, *ast.AssignStmt, *ast.DeclStmt:
+		return v.waitIn(s, nil)
+	}
+	return nil
+}
+
+// waitIn returns the first wait for work in s or x, literals left out.
+func (v *visitor) waitIn(s ast.Stmt, x ast.Expr) ast.Node {
+	var found ast.Node
+	look := func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.FuncLit:
+			return false
+		case *ast.UnaryExpr:
+			if n.Op == token.ARROW && found == nil {
+				found = n
+			}
+		case *ast.CallExpr:
+			if f, ok := typeutil.Callee(v.info, n).(*types.Func); ok && found == nil && waits(f) {
+				found = n
+			}
+		}
+		return found == nil
+	}
+	if s != nil {
+		ast.Inspect(s, look)
+	}
+	if x != nil {
+		ast.Inspect(x, look)
+	}
+	return found
+}
+
+// waits reports whether a call of f at the head of a region is a wait for
+// work.
+func waits(f *types.Func) bool {
+	if f.FullName() == "(*sync.Cond).Wait" {
+		return true
+	}
+	w, ok := blocks(f)
+	return ok && w == atHead
+}
+
+// waitsForWork reports whether receiving from x is a wait for something from
+// outside, wherever it stands: for time, a signal of the system, or the end of
+// a context.
+func (v *visitor) waitsForWork(x ast.Expr) bool {
+	if call, ok := ast.Unparen(x).(*ast.CallExpr); ok {
+		if f, ok := typeutil.Callee(v.info, call).(*types.Func); ok && f.FullName() == "(context.Context).Done" {
+			return true
+		}
+	}
+	c, ok := coreChan(v.info.TypeOf(x))
+	if !ok {
+		return false
+	}
+	switch typeName(c.Elem()) {
+	case "time.Time", "os.Signal":
+		return true
+	}
+	return false
+}

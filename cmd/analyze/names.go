@@ -1,0 +1,101 @@
+package analyze
+
+import (
+	"fmt"
+	"go/ast"
+	"path/filepath"
+	"strconv"
+
+	"github.com/lifesign-go/lifesign/cmd/load"
+)
+
+// names are what woven code of a package calls things. None of them occurs in
+// the package as an identifier, so that they neither collide with its
+// declarations nor are shadowed by them.
+type names struct {
+	hook, base string
+	ok, ch     string // variables of a rewritten range loop
+	param      string // of a rewritten method expression
+	generated  string // path of the added file
+}
+
+func packageNames(p *load.Package) names {
+	taken := make(map[string]bool)
+	for _, f := range p.Syntax {
+		ast.Inspect(f, func(n ast.Node) bool {
+			if id, ok := n.(*ast.Ident); ok {
+				taken[id.Name] = true
+			}
+			return true
+		})
+	}
+	return names{
+		hook:      free(taken, "lsrt"),
+		base:      free(taken, "lsbase"),
+		ok:        free(taken, "lsok"),
+		ch:        free(taken, "lsch"),
+		param:     free(taken, "lsm"),
+		generated: generatedPath(p),
+	}
+}
+
+// free returns name, or name with the first number that makes it free.
+func free(taken map[string]bool, name string) string {
+	n := name
+	for i := 1; taken[n]; i++ {
+		n = name + strconv.Itoa(i)
+	}
+	return n
+}
+
+// generatedPath returns the path of the file to add to p, which none of its
+// files has.
+func generatedPath(p *load.Package) string {
+	taken := make(map[string]bool)
+	for _, f := range p.Files {
+		taken[f.Path] = true
+	}
+	path := filepath.Join(p.Dir, "zz_lifesign.go")
+	for i := 1; taken[path]; i++ {
+		path = filepath.Join(p.Dir, fmt.Sprintf("zz_lifesign%d.go", i))
+	}
+	return path
+}
+
+// funcName returns the name of a declared function as the runtime writes it,
+// without the package: (*stream).run, (*queue[...]).pop, main.
+func funcName(d *ast.FuncDecl) string {
+	if d.Recv == nil || len(d.Recv.List) == 0 {
+		if d.Type.TypeParams != nil {
+			return d.Name.Name + "[...]"
+		}
+		return d.Name.Name
+	}
+	star := false
+	recv := ""
+	for t := d.Recv.List[0].Type; recv == ""; {
+		switch x := t.(type) {
+		case *ast.StarExpr:
+			star, t = true, x.X
+		case *ast.ParenExpr:
+			t = x.X
+		case *ast.IndexExpr:
+			recv = ident(x.X) + "[...]"
+		case *ast.IndexListExpr:
+			recv = ident(x.X) + "[...]"
+		default:
+			recv = ident(t)
+		}
+	}
+	if star {
+		return "(*" + recv + ")." + d.Name.Name
+	}
+	return recv + "." + d.Name.Name
+}
+
+func ident(x ast.Expr) string {
+	if id, ok := x.(*ast.Ident); ok {
+		return id.Name
+	}
+	return "?"
+}

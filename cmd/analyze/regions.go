@@ -1,0 +1,264 @@
+package analyze
+
+import (
+	"cmp"
+	"context"
+	"go/ast"
+	"go/token"
+	"go/types"
+	"slices"
+
+	"golang.org/x/tools/go/callgraph"
+	"golang.org/x/tools/go/callgraph/vta"
+	"golang.org/x/tools/go/ssa"
+	"golang.org/x/tools/go/ssa/ssautil"
+
+	"github.com/lifesign-go/lifesign/cmd/load"
+)
+
+// depth is how many calls a loop may be away from the function that a go
+// statement starts. Two reaches through the usual wrappers
+// (startGoroutine(func() { s.run() })); three brings false regions.
+const depth = 2
+
+// cause says why a loop is a region.
+type cause struct {
+	why   string
+	chain []Step
+}
+
+// findRegions returns the endless loops of goroutines, in scope.
+func findRegions(ctx context.Context, prog *load.Program, scope Scope, stats *Stats) (map[ast.Stmt]*cause, error) {
+	program := buildSSA(prog)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	funcs := ssautil.AllFunctions(program)
+	stats.Functions = len(funcs)
+	// Without an initial graph VTA makes the one of class hierarchy analysis as it
+	// goes, which takes less memory than handing it in.
+	graph := vta.CallGraph(funcs, nil)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	w := &walker{prog: prog, graph: graph, inScope: make(map[*types.Package]*load.Package), reached: make(map[*ssa.Function]*reach)}
+	for _, p := range prog.Packages {
+		if scope.selects(p) {
+			w.inScope[p.Types] = p
+		}
+	}
+	w.start(funcs, stats)
+	w.follow()
+	return w.regions(stats), nil
+}
+
+func buildSSA(prog *load.Program) *ssa.Program {
+	program := ssa.NewProgram(prog.Fset, ssa.InstantiateGenerics)
+	for _, p := range prog.Packages {
+		program.CreatePackage(p.Types, p.Syntax, p.Info, true)
+	}
+	program.Build()
+	return program
+}
+
+// walker follows the call graph from what go statements start.
+type walker struct {
+	prog    *load.Program
+	graph   *callgraph.Graph
+	inScope map[*types.Package]*load.Package
+	reached map[*ssa.Function]*reach
+	order   []*reach // in the order in which they were reached
+}
+
+// reach says how a function is reached from a go statement, by the shortest
+// way.
+type reach struct {
+	fn    *ssa.Function
+	depth int
+	from  *reach          // nil if it is started
+	by    ssa.Instruction // the go statement, or the call in from; nil for main
+}
+
+// start puts the functions that go statements in scope start, and main, which
+// the runtime starts, at the beginning.
+func (w *walker) start(funcs map[*ssa.Function]bool, stats *Stats) {
+	var starters []*ssa.Function
+	for fn := range funcs {
+		if w.packageOf(fn) != nil {
+			starters = append(starters, fn)
+		}
+	}
+	slices.SortFunc(starters, w.compare)
+	statements := make(map[token.Pos]bool)
+	for _, fn := range starters {
+		if isMain(fn) {
+			w.add(&reach{fn: fn})
+		}
+		for _, b := range fn.Blocks {
+			for _, i := range b.Instrs {
+				g, ok := i.(*ssa.Go)
+				if !ok {
+					continue
+				}
+				statements[g.Pos()] = true
+				for _, callee := range w.callees(fn, g) {
+					w.add(&reach{fn: callee, by: g})
+				}
+			}
+		}
+	}
+	stats.GoStatements = len(statements)
+	for _, r := range w.order {
+		if r.by != nil {
+			stats.Goroutines++
+		}
+	}
+}
+
+func isMain(fn *ssa.Function) bool {
+	return fn.Name() == "main" && fn.Pkg != nil && fn.Pkg.Pkg.Name() == "main" && fn.Parent() == nil && fn.Signature.Recv() == nil
+}
+
+func (w *walker) add(r *reach) {
+	if w.reached[r.fn] == nil {
+		w.reached[r.fn] = r
+		w.order = append(w.order, r)
+	}
+}
+
+// follow follows calls breadth first, so that chains are the shortest.
+// Wrappers that the SSA form adds (bound methods, thunks) are not a step, and
+// go first in each round.
+func (w *walker) follow() {
+	for level := 0; level <= depth; level++ {
+		for i := 0; i < len(w.order); i++ {
+			if r := w.order[i]; r.depth == level && r.fn.Syntax() == nil {
+				w.expand(r, level)
+			}
+		}
+		for _, r := range w.order {
+			if level < depth && r.depth == level && r.fn.Syntax() != nil {
+				w.expand(r, level+1)
+			}
+		}
+	}
+}
+
+// expand adds what r calls.
+func (w *walker) expand(r *reach, level int) {
+	node := w.graph.Nodes[r.fn]
+	if node == nil {
+		return
+	}
+	for _, e := range w.edges(node) {
+		if _, started := e.Site.(*ssa.Go); !started {
+			w.add(&reach{fn: e.Callee.Func, depth: level, from: r, by: e.Site})
+		}
+	}
+}
+
+// edges returns a node's outgoing edges in an order that depends on nothing
+// but the program.
+func (w *walker) edges(n *callgraph.Node) []*callgraph.Edge {
+	out := slices.Clone(n.Out)
+	slices.SortStableFunc(out, func(a, b *callgraph.Edge) int {
+		if c := w.compare(a.Callee.Func, b.Callee.Func); c != 0 {
+			return c
+		}
+		return w.comparePos(a.Pos(), b.Pos())
+	})
+	return out
+}
+
+func (w *walker) callees(fn *ssa.Function, site ssa.CallInstruction) []*ssa.Function {
+	var out []*ssa.Function
+	if node := w.graph.Nodes[fn]; node != nil {
+		for _, e := range w.edges(node) {
+			if e.Site == site {
+				out = append(out, e.Callee.Func)
+			}
+		}
+	}
+	return out
+}
+
+// compare orders functions by place. Those at the same one (instances of a
+// generic function, wrappers) are ordered by name.
+func (w *walker) compare(a, b *ssa.Function) int {
+	if c := w.comparePos(a.Pos(), b.Pos()); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.String(), b.String())
+}
+
+// comparePos orders positions by file name: files are parsed concurrently, so
+// that the order of token.Pos differs from run to run.
+func (w *walker) comparePos(a, b token.Pos) int {
+	if a == b {
+		return 0
+	}
+	p, q := w.prog.Fset.PositionFor(a, false), w.prog.Fset.PositionFor(b, false)
+	return cmp.Or(cmp.Compare(p.Filename, q.Filename), cmp.Compare(p.Offset, q.Offset))
+}
+
+// packageOf returns the package in scope that fn is written in, nil if there is
+// none.
+func (w *walker) packageOf(fn *ssa.Function) *load.Package {
+	if o := fn.Origin(); o != nil {
+		fn = o
+	}
+	for fn.Parent() != nil {
+		fn = fn.Parent()
+	}
+	if o := fn.Origin(); o != nil {
+		fn = o
+	}
+	if fn.Pkg == nil {
+		return nil
+	}
+	return w.inScope[fn.Pkg.Pkg]
+}
+
+// regions returns the endless loops of the functions reached.
+func (w *walker) regions(stats *Stats) map[ast.Stmt]*cause {
+	found := make(map[ast.Stmt]*cause)
+	with := make(map[ast.Node]bool)
+	for _, r := range w.order {
+		p := w.packageOf(r.fn)
+		if p == nil || r.fn.Syntax() == nil {
+			continue
+		}
+		for loop, why := range loopsOf(p.Info, r.fn.Syntax()) {
+			with[r.fn.Syntax()] = true
+			if found[loop] == nil {
+				found[loop] = &cause{why, w.chain(r, loop)}
+			}
+		}
+	}
+	stats.RegionFuncs = len(with)
+	return found
+}
+
+// chain returns the way from the go statement to the loop in r.
+func (w *walker) chain(r *reach, loop ast.Stmt) []Step {
+	at := loop.Pos()
+	var chain []Step
+	for ; r != nil; r = r.from {
+		if r.fn.Syntax() != nil {
+			chain = append(chain, Step{r.fn.String(), w.place(at)})
+		}
+		if r.by == nil {
+			break
+		}
+		if p := r.by.Pos(); p.IsValid() {
+			at = p
+		}
+		if r.from == nil {
+			chain = append(chain, Step{r.by.Parent().String(), w.place(at)})
+		}
+	}
+	slices.Reverse(chain)
+	return chain
+}
+
+func (w *walker) place(p token.Pos) string { return placeOf(w.prog.Fset, p) }

@@ -1,0 +1,279 @@
+package analyze
+
+import (
+	"cmp"
+	"fmt"
+	"go/ast"
+	"go/token"
+	"go/types"
+	"slices"
+	"strings"
+
+	"github.com/lifesign-go/lifesign/cmd/load"
+	"github.com/lifesign-go/lifesign/event"
+)
+
+// visitor collects what is to be woven in one file.
+type visitor struct {
+	prog    *load.Program
+	pkg     *load.Package
+	src     *load.File
+	info    *types.Info
+	names   names
+	regions map[ast.Stmt]*cause
+	noChans string // why channel operations are not woven in this file, "" if they are
+
+	stack []ast.Node  // from the file to the parent of the node visited
+	funcs []*function // those of the stack, the file's pseudo function first
+
+	heads    map[ast.Node]bool // operations that a region begins with
+	comms    map[ast.Node]bool // operations of select cases: the select stands for them
+	ops      []*op
+	releases []release
+	skips    []skipAt
+}
+
+// function is a function or literal being visited.
+type function struct {
+	name     string
+	body     *ast.BlockStmt
+	blocked  string // why nothing in it is woven, "" if it is
+	guarded  bool   // it has a rewrite that needs a guard
+	literals int    // literals seen in it, to name them
+	literal  bool
+	group    *group
+	deferred bool // it is run by defer
+}
+
+// op is an operation found.
+type op struct {
+	site    *event.Site // nil if it needs none
+	rewrite Rewrite
+	cause   *cause // of a region
+	lock    *lock  // of an operation that acquires a lock
+}
+
+type skipAt struct {
+	pos token.Pos
+	Skip
+}
+
+func newVisitor(prog *load.Program, p *load.Package, f *load.File, n names, regions map[ast.Stmt]*cause) *visitor {
+	return &visitor{
+		prog: prog, pkg: p, src: f, info: p.Info, names: n, regions: regions,
+		noChans: noGenerics(p, f.Syntax),
+		funcs:   []*function{{name: "init", group: new(group)}},
+		heads:   make(map[ast.Node]bool),
+		comms:   make(map[ast.Node]bool),
+	}
+}
+
+// walk visits the file.
+func (v *visitor) walk() {
+	ast.Inspect(v.src.Syntax, func(n ast.Node) bool {
+		if n == nil {
+			v.leave(v.stack[len(v.stack)-1])
+			v.stack = v.stack[:len(v.stack)-1]
+			return true
+		}
+		v.enter(n)
+		v.stack = append(v.stack, n)
+		return true
+	})
+	v.pair()
+}
+
+func (v *visitor) enter(n ast.Node) {
+	switch n := n.(type) {
+	case *ast.FuncDecl:
+		v.funcs = append(v.funcs, &function{name: funcName(n), body: n.Body, blocked: directive(n.Doc), group: new(group)})
+	case *ast.FuncLit:
+		v.funcs = append(v.funcs, v.literal(n))
+	case *ast.ForStmt:
+		v.region(n, n.Body)
+	case *ast.RangeStmt:
+		v.region(n, n.Body)
+		v.rangeOver(n)
+	case *ast.SelectStmt:
+		v.selection(n)
+	case *ast.SendStmt:
+		v.send(n)
+	case *ast.UnaryExpr:
+		if n.Op == token.ARROW {
+			v.receive(n)
+		}
+	case *ast.SelectorExpr:
+		v.method(n)
+	case *ast.CallExpr:
+		v.call(n)
+	}
+}
+
+func (v *visitor) leave(n ast.Node) {
+	switch n.(type) {
+	case *ast.FuncDecl, *ast.FuncLit:
+		fn := v.fn()
+		if fn.guarded {
+			v.ops = append(v.ops, &op{rewrite: Rewrite{
+				Form: Guard, Site: -1, Start: v.offset(fn.body.Lbrace) + 1, Cut: v.offset(fn.body.Lbrace) + 1, End: v.offset(fn.body.Rbrace),
+			}})
+		}
+		v.funcs = v.funcs[:len(v.funcs)-1]
+	}
+}
+
+// literal returns the function for n, named as the compiler names it.
+func (v *visitor) literal(n *ast.FuncLit) *function {
+	outer := v.fn()
+	outer.literals++
+	sep := ".func"
+	if outer.literal {
+		sep = "."
+	}
+	fn := &function{
+		name: fmt.Sprintf("%s%s%d", outer.name, sep, outer.literals), literal: true,
+		body: n.Body, blocked: outer.blocked, group: new(group),
+	}
+	if call, ok := v.parent(0).(*ast.CallExpr); ok && call.Fun == n {
+		switch v.parent(1).(type) {
+		case *ast.GoStmt:
+		case *ast.DeferStmt:
+			fn.group, fn.deferred = outer.group, true
+		default:
+			fn.group, fn.deferred = outer.group, outer.deferred
+		}
+	}
+	return fn
+}
+
+// directive returns why a function with these directives is not woven: they
+// promise the compiler something that hooks break.
+func directive(doc *ast.CommentGroup) string {
+	if doc == nil {
+		return ""
+	}
+	for _, c := range doc.List {
+		word, _, _ := strings.Cut(c.Text, " ")
+		switch word {
+		case "//go:nosplit", "//go:norace", "//go:linkname", "//go:systemstack", "//go:nowritebarrier", "//go:nowritebarrierrec":
+			return "its function is marked " + word
+		}
+	}
+	return ""
+}
+
+func (v *visitor) fn() *function { return v.funcs[len(v.funcs)-1] }
+
+// parent returns the parent of the node visited (0), its parent (1), and so
+// on; nil above the file.
+func (v *visitor) parent(i int) ast.Node {
+	if i >= len(v.stack) {
+		return nil
+	}
+	return v.stack[len(v.stack)-1-i]
+}
+
+func (v *visitor) offset(p token.Pos) int { return v.prog.Fset.PositionFor(p, false).Offset }
+
+// site makes a site at p. Its file and line are those that the compiler puts
+// into the program, so that they agree with the stacks it prints: a //line
+// directive counts.
+func (v *visitor) site(kind event.Kind, p token.Pos, object string) *event.Site {
+	at := v.prog.Fset.Position(p)
+	return &event.Site{
+		Kind: kind, Package: v.pkg.Path, File: at.Filename, Line: at.Line, Func: v.fn().name, Object: object,
+	}
+}
+
+// add adds an operation, unless nothing in this function is woven.
+func (v *visitor) add(o *op, p token.Pos, what string) {
+	if why := v.fn().blocked; why != "" {
+		v.skip(p, what, why)
+		return
+	}
+	v.ops = append(v.ops, o)
+	switch o.rewrite.Form {
+	case Loop, Select, Statement, Hoist:
+		v.fn().guarded = true
+	}
+}
+
+func (v *visitor) skip(p token.Pos, what, why string) {
+	v.skips = append(v.skips, skipAt{p, Skip{v.pkg.Path, placeOf(v.prog.Fset, p), what, why}})
+}
+
+// skipped returns what is not woven, in the order of the source.
+func (v *visitor) skipped() []Skip {
+	slices.SortStableFunc(v.skips, func(a, b skipAt) int { return cmp.Compare(a.pos, b.pos) })
+	out := make([]Skip, len(v.skips))
+	for i, s := range v.skips {
+		out[i] = s.Skip
+	}
+	return out
+}
+
+// file returns the model of the file and its regions. next is the ordinal of
+// the package's next site.
+func (v *visitor) file(next *int) (File, []Region) {
+	slices.SortStableFunc(v.ops, func(a, b *op) int {
+		// An outer one goes first.
+		return cmp.Or(cmp.Compare(a.rewrite.Start, b.rewrite.Start), cmp.Compare(b.rewrite.End, a.rewrite.End))
+	})
+	out := File{Path: v.src.Path, Size: v.src.Size, Sum: v.src.Sum, Clause: v.offset(v.src.Syntax.Name.End())}
+	var regions []Region
+	for _, o := range v.ops {
+		if o.site != nil {
+			o.rewrite.Site = *next
+			out.Sites = append(out.Sites, Site{*o.site, *next})
+			*next++
+		}
+		if o.cause != nil {
+			regions = append(regions, Region{*o.site, o.cause.why, o.cause.chain})
+		}
+		out.Rewrites = append(out.Rewrites, o.rewrite)
+	}
+	return out, regions
+}
+
+func placeOf(fset *token.FileSet, p token.Pos) string {
+	at := fset.Position(p)
+	return fmt.Sprintf("%s:%d", at.Filename, at.Line)
+}
+
+// labelled returns where the statement visited begins, its labels included,
+// and the label that break and continue know it by.
+func (v *visitor) labelled(n ast.Stmt) (start token.Pos, label string) {
+	start = n.Pos()
+	for i := 0; ; i++ {
+		l, ok := v.parent(i).(*ast.LabeledStmt)
+		if !ok {
+			return start, label
+		}
+		if label == "" {
+			label = l.Label.Name
+		}
+		start = l.Pos()
+	}
+}
+
+// region adds the loop n if it is one of a goroutine.
+func (v *visitor) region(n ast.Stmt, body *ast.BlockStmt) {
+	cause := v.regions[n]
+	if cause == nil {
+		return
+	}
+	start, label := v.labelled(n)
+	v.add(&op{
+		site:  v.site(event.Region, n.Pos(), ""),
+		cause: cause,
+		rewrite: Rewrite{
+			Form: Loop, Start: v.offset(start), Cut: v.offset(body.Lbrace) + 1, End: v.offset(n.End()),
+			Open: terminating(n, label),
+		},
+	}, n.Pos(), "region: "+cause.why)
+	if r, ok := n.(*ast.RangeStmt); ok {
+		v.heads[r] = true
+	} else if h := v.head(body.List); h != nil {
+		v.heads[h] = true
+	}
+}
