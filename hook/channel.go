@@ -5,6 +5,9 @@ import "unsafe"
 // An operation on a channel is tried first: only one that has to wait is worth
 // a note. A try followed by the operation proper is the operation proper, for
 // whoever succeeds at either has done it once.
+//
+// Here as with locks, a hook that waits is never inlined: its return address
+// is how a look at the goroutine finds the line in the program.
 
 // Sender is a channel about to be sent to.
 type Sender[T any] struct {
@@ -17,6 +20,8 @@ type Sender[T any] struct {
 func To[T any](s Site, ch chan<- T) Sender[T] { return Sender[T]{ch, s} }
 
 // Send is ch <- v.
+//
+//go:noinline
 func (x Sender[T]) Send(v T) {
 	select {
 	case x.ch <- v:
@@ -31,12 +36,16 @@ func (x Sender[T]) Send(v T) {
 }
 
 // Recv is <-ch.
+//
+//go:noinline
 func Recv[T any](s Site, ch <-chan T) T {
 	v, _ := RecvOK(s, ch)
 	return v
 }
 
 // RecvOK is v, ok := <-ch.
+//
+//go:noinline
 func RecvOK[T any](s Site, ch <-chan T) (T, bool) {
 	select {
 	case v, ok := <-ch:
@@ -56,6 +65,8 @@ func RecvOK[T any](s Site, ch <-chan T) (T, bool) {
 
 // RangeOver is the first step of a range over ch, which it evaluates once. The
 // loop's further steps are RecvOK.
+//
+//go:noinline
 func RangeOver[T any](s Site, ch <-chan T) (T, bool, <-chan T) {
 	v, ok := RecvOK(s, ch)
 	return v, ok, ch

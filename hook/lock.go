@@ -12,6 +12,8 @@ func addr(m *sync.Mutex) uintptr     { return uintptr(unsafe.Pointer(m)) }
 func rwAddr(m *sync.RWMutex) uintptr { return uintptr(unsafe.Pointer(m)) }
 
 // Lock is m.Lock().
+//
+//go:noinline
 func Lock(s Site, m *sync.Mutex) {
 	c := cell()
 	if c == nil {
@@ -51,6 +53,8 @@ func Unlock(m *sync.Mutex) {
 }
 
 // RWLock is m.Lock().
+//
+//go:noinline
 func RWLock(s Site, m *sync.RWMutex) {
 	c := cell()
 	if c == nil {
@@ -89,6 +93,8 @@ func RWUnlock(m *sync.RWMutex) {
 }
 
 // RLock is m.RLock().
+//
+//go:noinline
 func RLock(s Site, m *sync.RWMutex) {
 	c := cell()
 	if c == nil {

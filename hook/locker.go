@@ -32,6 +32,8 @@ func identify(l sync.Locker) (object uintptr, mode uint64) {
 func dataOf(l sync.Locker) uintptr { return (*[2]uintptr)(unsafe.Pointer(&l))[1] }
 
 // LockerLock is l.Lock().
+//
+//go:noinline
 func LockerLock(s Site, l sync.Locker) {
 	object, mode := identify(l)
 	c := self()
@@ -60,6 +62,8 @@ func LockerUnlock(l sync.Locker) {
 }
 
 // CondWait is d.Wait(). The lock is not held meanwhile.
+//
+//go:noinline
 func CondWait(s Site, d *sync.Cond) {
 	c := self()
 	if c == nil || d == nil {

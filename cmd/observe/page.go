@@ -1,0 +1,104 @@
+package observe
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/lifesign-go/lifesign/internal/clock"
+	"github.com/lifesign-go/lifesign/internal/page"
+)
+
+// grain is how often the coarse clock is written. It is the error of every
+// "since"; a tenth of the shortest budget would do.
+const grain = 10 * time.Millisecond
+
+// lowestFD is the first descriptor number the page may get in the program: 3
+// and the next few are what service managers hand sockets over by.
+const lowestFD = 64
+
+// Page is a vitals page that the agent has made.
+type Page struct {
+	mem  []byte
+	view *page.View
+	file *os.File
+}
+
+// NewPage makes a page in a memory file that nobody can shrink, so that no
+// reader of it can be made to fault.
+func NewPage() (*Page, error) {
+	fd, err := unix.MemfdCreate("lifesign", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	if err != nil {
+		return nil, fmt.Errorf("make the vitals page: memfd_create: %w", err)
+	}
+	p := &Page{file: os.NewFile(uintptr(fd), "lifesign vitals page")}
+	if err := p.prepare(fd); err != nil {
+		p.Close()
+		return nil, fmt.Errorf("make the vitals page: %w", err)
+	}
+	return p, nil
+}
+
+func (p *Page) prepare(fd int) error {
+	if err := unix.Ftruncate(fd, int64(page.Size)); err != nil {
+		return fmt.Errorf("set its size: %w", err)
+	}
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SHRINK|unix.F_SEAL_GROW); err != nil {
+		return fmt.Errorf("seal it: %w", err)
+	}
+	mem, err := unix.Mmap(fd, 0, page.Size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return fmt.Errorf("map it: %w", err)
+	}
+	p.mem = mem
+	if err := page.Format(mem, uint64(grain)); err != nil {
+		return err
+	}
+	p.view, err = page.Open(mem)
+	return err
+}
+
+// Close gives the agent's half back. The program keeps its own.
+func (p *Page) Close() error {
+	if p.mem != nil {
+		unix.Munmap(p.mem)
+		p.mem = nil
+	}
+	return p.file.Close()
+}
+
+// Inherit makes a descriptor of the page that a program started next inherits,
+// and returns the environment variable that names it to the program. release
+// must be called as soon as the program has been started.
+func (p *Page) Inherit() (env string, release func(), err error) {
+	fd, err := unix.FcntlInt(p.file.Fd(), unix.F_DUPFD, lowestFD)
+	if err == unix.EINVAL || err == unix.EMFILE {
+		// The limit of open files lies below: take what there is above the streams.
+		fd, err = unix.FcntlInt(p.file.Fd(), unix.F_DUPFD, 4)
+	}
+	if err != nil {
+		return "", nil, fmt.Errorf("hand the vitals page on: %w (raise the limit of open files, ulimit -n)", err)
+	}
+	return page.EnvVar + "=" + strconv.Itoa(fd), func() { unix.Close(fd) }, nil
+}
+
+// KeepClock writes the page's coarse clock until ctx is done.
+func (p *Page) KeepClock(ctx context.Context) {
+	t := time.NewTicker(grain)
+	defer t.Stop()
+	for {
+		p.view.SetClock(clock.Monotonic())
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+	}
+}
+
+// PID returns the process that has claimed the page, 0 if none has yet.
+func (p *Page) PID() int { return p.view.PID() }

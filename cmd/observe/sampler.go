@@ -1,0 +1,165 @@
+package observe
+
+import (
+	"fmt"
+
+	"github.com/lifesign-go/lifesign/event"
+	"github.com/lifesign-go/lifesign/internal/clock"
+	"github.com/lifesign-go/lifesign/internal/page"
+)
+
+// Sampler takes samples of the process that has claimed a page.
+type Sampler struct {
+	page    *Page
+	reader  *page.Reader
+	reading page.Reading
+	kernel  kernel
+	looker  *looker
+	blind   string // why no goroutine can be looked at, "" if one can
+	ready   bool
+}
+
+// NewSampler returns a sampler of p.
+func NewSampler(p *Page) (*Sampler, error) {
+	r, err := page.NewReader(p.mem)
+	if err != nil {
+		return nil, err
+	}
+	return &Sampler{page: p, reader: r, kernel: kernel{proc: "/proc", cgroup: "/sys/fs/cgroup"}}, nil
+}
+
+// Sample takes a sample. Of goroutines in look, by id, and of locks in words,
+// by address, it tells more. A goroutine or lock that the page does not have
+// any more is left out. ok is false until a process has claimed the page.
+func (s *Sampler) Sample(look, words []uint64) (sample event.Sample, ok bool, err error) {
+	if s.page.PID() == 0 {
+		return event.Sample{}, false, nil
+	}
+	if err := s.reader.Read(&s.reading); err != nil {
+		return event.Sample{}, false, err
+	}
+	s.kernel.pid = s.reading.PID
+	s.prepare()
+	sample = event.Sample{
+		At:         clock.Monotonic(),
+		Process:    s.kernel.process(),
+		Goroutines: s.reading.Goroutines,
+		Orphans:    s.reading.Orphans,
+		Foreign:    s.reading.Foreign,
+		Lost:       s.reading.Lost,
+	}
+	sample.Looks = s.looks(look)
+	sample.Words = s.words(words)
+	return sample, true, nil
+}
+
+// State says in words what the hooks of the program are about, "" if they are
+// on.
+func (s *Sampler) State() string {
+	switch s.reading.State {
+	case page.StateOn:
+		return ""
+	case page.StateNoLayout:
+		return "the program's hooks are off: it was woven for another Go runtime than it was linked with"
+	case page.StateNoArch:
+		return "the program's hooks are off: they cannot tell goroutines apart on this architecture"
+	default:
+		return "the program has claimed the page and not begun"
+	}
+}
+
+// Blind says why goroutines cannot be looked at, "" if they can.
+func (s *Sampler) Blind() string { return s.blind }
+
+// prepare makes the looker when the program has left what it takes. Reading
+// the symbols costs some ten milliseconds, so it is not left until a suspicion.
+func (s *Sampler) prepare() {
+	if s.ready || s.reading.State != page.StateOn {
+		return
+	}
+	s.ready = true
+	l, err := s.newLooker()
+	if err != nil {
+		s.blind = err.Error()
+		return
+	}
+	s.looker = l
+}
+
+func (s *Sampler) newLooker() (*looker, error) {
+	text, ok, err := s.reader.Layout()
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, fmt.Errorf("the program has left no layout of its runtime")
+	}
+	layout, err := newGoLayout(text)
+	if err != nil {
+		return nil, err
+	}
+	sym, err := loadSymbols(s.kernel.path("exe"), s.reader.Anchor())
+	if err != nil {
+		return nil, err
+	}
+	return &looker{mem: memory{s.reading.PID}, layout: layout, symbols: sym}, nil
+}
+
+func (s *Sampler) looks(ids []uint64) map[uint64]event.Look {
+	if len(ids) == 0 {
+		return nil
+	}
+	looks := make(map[uint64]event.Look, len(ids))
+	wanted := make(map[uint64]bool, len(ids))
+	for _, id := range ids {
+		wanted[id] = true
+	}
+	for i, g := range s.reading.Goroutines {
+		if !wanted[g.ID] {
+			continue
+		}
+		if s.looker == nil {
+			looks[g.ID] = event.Look{Err: s.blind}
+			continue
+		}
+		looks[g.ID] = s.looker.look(s.reading.G[i], g.ID)
+	}
+	return looks
+}
+
+func (s *Sampler) words(addrs []uint64) map[uint64]event.Word {
+	if len(addrs) == 0 {
+		return nil
+	}
+	kinds := s.kinds(addrs)
+	words := make(map[uint64]event.Word, len(addrs))
+	for _, a := range addrs {
+		if s.looker == nil {
+			words[a] = event.Word{Err: s.blind}
+			continue
+		}
+		words[a] = readWord(s.looker.mem, s.looker.layout.Layout, kinds[a], a)
+	}
+	return words
+}
+
+// kinds finds out of which kind each lock is, by any record of it.
+func (s *Sampler) kinds(addrs []uint64) map[uint64]event.Kind {
+	kinds := make(map[uint64]event.Kind, len(addrs))
+	for _, a := range addrs {
+		kinds[a] = ""
+	}
+	for _, g := range s.reading.Goroutines {
+		for _, r := range g.Records {
+			if k, ok := kinds[r.Object]; ok && k == "" && r.Site.Kind.IsLock() {
+				kinds[r.Object] = r.Site.Kind
+			}
+		}
+	}
+	for _, o := range s.reading.Orphans {
+		if k, ok := kinds[o.Record.Object]; ok && k == "" {
+			kinds[o.Record.Object] = o.Record.Site.Kind
+		}
+	}
+	return kinds
+}
