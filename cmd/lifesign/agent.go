@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"sync"
+	"time"
+
+	"github.com/lifesign-go/lifesign/cmd/observe"
+	"github.com/lifesign-go/lifesign/internal/judge"
+)
+
+const (
+	// period is the time between two samples. With the judge's floor of 0.5 s
+	// and its validation of 0.3 s it makes for findings in under a second.
+	period = 50 * time.Millisecond
+
+	// unclaimed is how long a program may take to claim the page before the user
+	// is told that nothing is watched. Packages that are initialised before the
+	// first woven one can be slow.
+	unclaimed = 5 * time.Second
+)
+
+// agent watches one program. It decides nothing: it carries samples from the
+// observer to the judge, the judge's wishes back and its findings to the
+// reporter.
+type agent struct {
+	page    *observe.Page
+	sampler *observe.Sampler
+	judge   *judge.Judge
+	tell    *reporter
+	done    chan struct{}
+	running sync.WaitGroup
+}
+
+func newAgent(tell *reporter) (*agent, error) {
+	p, err := observe.NewPage()
+	if err != nil {
+		return nil, err
+	}
+	s, err := observe.NewSampler(p)
+	if err != nil {
+		p.Close()
+		return nil, err
+	}
+	return &agent{page: p, sampler: s, judge: judge.New(judge.Config{Period: period}), tell: tell, done: make(chan struct{})}, nil
+}
+
+// start starts the program with the page in its hands, and the watch.
+func (a *agent) start(cmd *exec.Cmd) error {
+	env, release, err := a.page.Inherit()
+	if err != nil {
+		return err
+	}
+	defer release()
+	ctx, cancel := context.WithCancel(context.Background())
+	a.running.Add(1)
+	go func() { defer a.running.Done(); a.page.KeepClock(ctx) }()
+	cmd.Env = append(cmd.Environ(), env)
+	if err := cmd.Start(); err != nil {
+		cancel()
+		return err
+	}
+	a.tell.program(cmd.Args[0])
+	a.running.Add(1)
+	go func() { defer a.running.Done(); defer cancel(); a.watch() }()
+	return nil
+}
+
+// stop ends the watch.
+func (a *agent) stop() { close(a.done); a.running.Wait() }
+
+// close gives back the page, after stop or a start that failed.
+func (a *agent) close() { a.running.Wait(); a.page.Close() }
+
+func (a *agent) watch() {
+	tick := time.NewTicker(period)
+	defer tick.Stop()
+	late := time.NewTimer(unclaimed)
+	defer late.Stop()
+	var wanted judge.Actions
+	known := false
+	for {
+		select {
+		case <-a.done:
+			return
+		case <-late.C:
+			if !known {
+				a.tell.say("nothing is watched: the program has no hooks (lifesign build weaves them in)")
+			}
+			continue
+		case <-tick.C:
+		}
+		sample, ok, err := a.sampler.Sample(wanted.Look, wanted.Words)
+		if err != nil {
+			a.tell.say(fmt.Sprintf("nothing is watched any more: %v", err))
+			<-a.done
+			return
+		}
+		if !ok {
+			continue
+		}
+		if !known {
+			known = true
+			a.greet()
+		}
+		wanted = a.judge.Step(sample)
+		for _, f := range wanted.Findings {
+			a.tell.finding(f)
+		}
+	}
+}
+
+// greet says what stands in the way of watching, if anything does.
+func (a *agent) greet() {
+	a.tell.watching(a.page.PID())
+	if s := a.sampler.State(); s != "" {
+		a.tell.say("nothing is watched: " + s)
+	} else if b := a.sampler.Blind(); b != "" {
+		a.tell.say("nothing can be proven: " + b)
+	}
+}

@@ -1,0 +1,70 @@
+// Command lifesign tells whether a program is really working and says where it
+// is stuck.
+//
+// Output follows three rules. Standard output belongs to what was asked for: a
+// listing, or the program that is run. Whatever lifesign has to say of itself
+// goes to standard error, one line a matter, except findings, which are blocks.
+// A usage error ends with status 2, another error with 1.
+//
+// A file holds a subcommand; only this package knows all the others.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+const usage = `lifesign tells whether a program is really working, and says where it is stuck.
+
+usage: lifesign COMMAND [FLAGS] …
+
+  run      weave a program, run it and report what is stuck in it
+  build    weave a program and build it
+  analyze  list the long-running regions and vulnerable operations of a program
+
+lifesign COMMAND -h explains a command.
+`
+
+// command runs a subcommand and returns the exit status. ctx ends when the
+// user interrupts.
+type command func(ctx context.Context, args []string, stdout, stderr io.Writer) int
+
+var commands = map[string]command{
+	"run":     runCommand,
+	"build":   buildCommand,
+	"analyze": analyzeCommand,
+}
+
+func main() {
+	// A closed pipe on standard error must not end the agent of a running
+	// program. Catching the signal, unlike ignoring it, is not inherited.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	os.Exit(dispatch(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if len(args) == 0 {
+		fmt.Fprint(stderr, usage)
+		return 2
+	}
+	switch args[0] {
+	case "help", "-h", "-help", "--help":
+		if len(args) > 1 {
+			return dispatch(ctx, []string{args[1], "-h"}, stdout, stderr)
+		}
+		fmt.Fprint(stdout, usage)
+		return 0
+	}
+	run, ok := commands[args[0]]
+	if !ok {
+		fmt.Fprintf(stderr, "lifesign: there is no command %q (lifesign help lists them)\n", args[0])
+		return 2
+	}
+	return run(ctx, args[1:], stdout, stderr)
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/lifesign-go/lifesign/event"
+	"github.com/lifesign-go/lifesign/internal/clock"
+)
+
+// reporter tells the user what was found. It is used by one goroutine at a
+// time.
+type reporter struct {
+	out   io.Writer
+	file  *os.File // for JSON lines; nil without -json
+	mute  []*regexp.Regexp
+	all   bool
+	links map[string]string // directories that woven dependencies were compiled at → the user's
+	name  string
+	pid   int
+	stuck int // findings told, not muted, of things that are stuck
+}
+
+func newReporter(out io.Writer, o runOptions) (*reporter, error) {
+	r := &reporter{out: out, mute: o.mute, all: o.all}
+	if o.json != "" {
+		f, err := os.OpenFile(o.json, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o666)
+		if err != nil {
+			return nil, fmt.Errorf("-json: %w (name a file that can be written)", err)
+		}
+		r.file = f
+	}
+	return r, nil
+}
+
+func (r *reporter) close() {
+	if r.file == nil {
+		return
+	}
+	if err := r.file.Close(); err != nil {
+		r.say(fmt.Sprintf("the JSON file is incomplete: %v", err))
+	}
+}
+
+func (r *reporter) program(path string) { r.name = filepath.Base(path) }
+func (r *reporter) watching(pid int)    { r.pid = pid }
+
+// say writes one line.
+func (r *reporter) say(text string) { fmt.Fprintf(r.out, "lifesign: %s: %s\n", r.name, text) }
+
+// line is a finding as it stands in the JSON file.
+type line struct {
+	Time    time.Time `json:"time"`
+	Program string    `json:"program"`
+	PID     int       `json:"pid"`
+	Muted   bool      `json:"muted,omitempty"`
+	event.Finding
+}
+
+// finding tells f, unless it takes no action and nobody asked for such.
+func (r *reporter) finding(f event.Finding) {
+	if f.Verdict != event.Stuck && !r.all {
+		return
+	}
+	r.relink(&f)
+	muted := r.muted(f)
+	r.write(line{Time: wall(f.At), Program: r.name, PID: r.pid, Muted: muted, Finding: f})
+	if muted {
+		return
+	}
+	if f.Verdict == event.Stuck {
+		r.stuck++
+	}
+	io.WriteString(r.out, block(f, r.name, r.pid))
+}
+
+// write appends l to the JSON file. A disk that is full is told once; the
+// findings go on in text.
+func (r *reporter) write(l line) {
+	if r.file == nil {
+		return
+	}
+	b, err := json.Marshal(l)
+	if err == nil {
+		_, err = r.file.Write(append(b, '\n'))
+	}
+	if err != nil {
+		r.say(fmt.Sprintf("no more findings go to the JSON file: %v", err))
+		r.file.Close()
+		r.file = nil
+	}
+}
+
+// muted reports whether the user wants to hear nothing of a finding with such
+// a place, function or object in it.
+func (r *reporter) muted(f event.Finding) bool {
+	names := names(f)
+	for _, re := range r.mute {
+		for _, n := range names {
+			if re.MatchString(n) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// names lists what a pattern is held against: everything that tells where, of
+// the finding's place and of its chain.
+func names(f event.Finding) []string {
+	steps := []*event.Step{&f.Place}
+	for i := range f.Chain {
+		steps = append(steps, f.Chain[i].Waits, f.Chain[i].Holds)
+	}
+	var names []string
+	for _, s := range steps {
+		if s != nil {
+			names = append(names, s.Site.Place(), s.Site.Package+"."+s.Site.Func, s.Site.Object)
+		}
+	}
+	return names
+}
+
+// relink gives the stacks' files the names that the user knows them by.
+func (r *reporter) relink(f *event.Finding) {
+	for i := range f.Chain {
+		for k := range f.Chain[i].Stack {
+			file := &f.Chain[i].Stack[k].File
+			for link, dir := range r.links {
+				if rest := strings.TrimPrefix(*file, link+"/"); rest != *file {
+					*file = filepath.Join(dir, rest)
+				}
+			}
+		}
+	}
+}
+
+// wall turns a CLOCK_MONOTONIC time into the time of day.
+func wall(t int64) time.Time {
+	return time.Now().Add(time.Duration(t - clock.Monotonic())).Round(time.Millisecond)
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"syscall"
+)
+
+const runUsage = `usage: lifesign run [FLAGS] PACKAGE [ARGS…]
+       lifesign run [FLAGS] -- COMMAND [ARGS…]
+
+Run weaves lifesign's hooks into a program, builds it, runs it and reports what
+is stuck in it. PACKAGE is a main package, named as for go run. After "--" comes
+a command that is run as it is: a program made by lifesign build, or a script
+that starts one.
+
+The program has lifesign's own standard streams, gets the signals that lifesign
+gets, and goes on if lifesign is killed. lifesign ends with the program's exit
+status, or 128 plus the number of the signal that ended it.
+
+  -scope PATTERNS  import paths to weave, separated by commas, such as
+                   example.com/mod/...; without it, the main module
+  -tags TAGS       build tags, separated by commas
+  -json FILE       append each finding to FILE, a JSON object a line
+  -mute PATTERN    do not report findings in which a place, function or object
+                   matches this regular expression; may be repeated. They are in
+                   the JSON file, as muted
+  -all             also report what takes no action: waits that last long and are
+                   slow, or of which lifesign cannot tell
+  -fail            end with status 3 if anything was found stuck
+`
+
+// exitFinding is the status of run -fail after a finding.
+const exitFinding = 3
+
+type runOptions struct {
+	build buildOptions
+	json  string
+	mute  []*regexp.Regexp
+	all   bool
+	fail  bool
+	argv  []string // the program and its arguments, or the arguments alone if a package is built
+	pkg   bool     // build.pkg is to be built
+}
+
+// runCommand is lifesign run. It returns the exit status.
+func runCommand(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	o, err := parseRun(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(stdout, runUsage)
+		return 0
+	case err != nil:
+		fmt.Fprintf(stderr, "lifesign run: %v (lifesign run -h explains)\n", err)
+		return 2
+	}
+	tell, err := newReporter(stderr, o)
+	if err != nil {
+		fmt.Fprintf(stderr, "lifesign run: %v\n", err)
+		return 1
+	}
+	defer tell.close()
+	if o.pkg {
+		dir, err := os.MkdirTemp("", "lifesign-run-")
+		if err != nil {
+			fmt.Fprintf(stderr, "lifesign run: no place for the binary: %v (set TMPDIR to a directory with room)\n", err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		o.build.output = filepath.Join(dir, "bin") + string(filepath.Separator)
+		if err := os.Mkdir(o.build.output, 0o700); err != nil {
+			fmt.Fprintf(stderr, "lifesign run: no place for the binary: %v\n", err)
+			return 1
+		}
+		r, err := weaveProgram(ctx, o.build, stderr)
+		if err != nil {
+			return buildFailed(ctx, "run", err, stderr)
+		}
+		tell.links = r.Links
+		o.argv = append([]string{r.Binary}, o.argv...)
+	}
+	status, err := runProgram(o.argv, tell)
+	if err != nil {
+		fmt.Fprintf(stderr, "lifesign run: %v\n", err)
+		return 1
+	}
+	if o.fail && tell.stuck > 0 {
+		return exitFinding
+	}
+	return status
+}
+
+func parseRun(args []string) (runOptions, error) {
+	var o runOptions
+	flags := flag.NewFlagSet("run", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.StringVar(&o.build.scope, "scope", "", "")
+	flags.StringVar(&o.build.tags, "tags", "", "")
+	flags.StringVar(&o.json, "json", "", "")
+	flags.BoolVar(&o.all, "all", false, "")
+	flags.BoolVar(&o.fail, "fail", false, "")
+	flags.Func("mute", "", func(s string) error {
+		re, err := regexp.Compile(s)
+		if err == nil {
+			o.mute = append(o.mute, re)
+		}
+		return err
+	})
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	rest := flags.Args()
+	if len(rest) == 0 {
+		return o, errors.New("a package is needed, or -- and a command")
+	}
+	// The flag package takes "--" away: it stood right before the rest.
+	if at := len(args) - len(rest); at > 0 && args[at-1] == "--" {
+		if o.build.scope != "" || o.build.tags != "" {
+			return o, errors.New("-scope and -tags are for building: after -- comes a command that is built already")
+		}
+		o.argv = rest
+		return o, nil
+	}
+	o.pkg, o.build.pkg, o.argv = true, rest[0], rest[1:]
+	return o, nil
+}
+
+// runProgram runs the program under the watch of an agent and returns its exit
+// status. An error means that it did not start.
+func runProgram(argv []string, tell *reporter) (status int, err error) {
+	path, err := exec.LookPath(argv[0])
+	if err != nil {
+		return 0, err
+	}
+	a, err := newAgent(tell)
+	if err != nil {
+		return 0, err
+	}
+	defer a.close()
+	// The streams are handed on as they are, not through pipes: the program
+	// must not notice when the agent ends before it.
+	cmd := &exec.Cmd{Path: path, Args: argv, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
+	signals := catchSignals()
+	defer signals.stop()
+	if err := a.start(cmd); err != nil {
+		return 0, fmt.Errorf("start %s: %w", argv[0], err)
+	}
+	go signals.forward(cmd.Process)
+	err = cmd.Wait()
+	a.stop()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return 0, fmt.Errorf("wait for %s: %w", argv[0], err)
+	}
+	return exitStatus(cmd.ProcessState), nil
+}
+
+// exitStatus is the program's status as a shell gives it.
+func exitStatus(s *os.ProcessState) int {
+	if w, ok := s.Sys().(syscall.WaitStatus); ok && w.Signaled() {
+		return 128 + int(w.Signal())
+	}
+	return s.ExitCode()
+}
