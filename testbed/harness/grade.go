@@ -23,7 +23,10 @@ func (o outcome) grade() []string {
 		wrong = append(wrong, "the server stood still")
 	case o.load.end.Acked == 0:
 		wrong = append(wrong, "nothing was published")
-	case o.scenario.disturb != undisturbed && o.load.end.Acked <= o.load.disturbed.Acked:
+	case o.scenario.disturb != undisturbed && !o.load.felt():
+		wrong = append(wrong, fmt.Sprintf("the disturbance was not felt: %.0f publishes a second before, %.0f in it",
+			rate(o.load.ready, o.load.from), rate(o.load.from, o.load.to)))
+	case o.scenario.disturb != undisturbed && o.load.end.Acked <= o.load.to.Acked:
 		wrong = append(wrong, "nothing was published after the disturbance")
 	}
 	if o.health != healthy {

@@ -78,6 +78,10 @@ func TestGrade(t *testing.T) {
 	quiet := scenario{name: "quiet"}
 	still := scenario{name: "stopped", disturb: stopped}
 	worked := account{end: report.Line{Acked: 100}}
+	disturbedAt := func(from, to, end int64) account {
+		at := func(s, acked int64) report.Line { return report.Line{At: s * second, Acked: acked} }
+		return account{ready: at(10, 0), from: at(13, from), to: at(18, to), end: at(22, end)}
+	}
 	tests := []struct {
 		name string
 		o    outcome
@@ -90,8 +94,9 @@ func TestGrade(t *testing.T) {
 		{"quiet", outcome{scenario: quiet, load: worked, health: 200}, ""},
 		{"quiet and idle", outcome{scenario: quiet, health: 200}, "nothing was published"},
 		{"stood still", outcome{scenario: quiet, load: account{stall: stall, end: worked.end}, health: 200}, "the server stood still"},
-		{"stopped, went on", outcome{scenario: still, load: account{stall: stall, disturbed: report.Line{Acked: 50}, end: worked.end}, health: 200}, ""},
-		{"stopped, never again", outcome{scenario: still, load: account{disturbed: worked.end, end: worked.end}, health: 200}, "nothing was published after"},
+		{"stopped, went on", outcome{scenario: still, load: disturbedAt(3000, 3010, 7000), health: 200}, ""},
+		{"stopped, never again", outcome{scenario: still, load: disturbedAt(3000, 3010, 3010), health: 200}, "nothing was published after"},
+		{"stopped, not felt", outcome{scenario: still, load: disturbedAt(3000, 7000, 9000), health: 200}, "not felt: 1000 publishes a second before, 800 in it"},
 		{"void", outcome{scenario: quiet, err: os.ErrPermission}, "void: permission denied"},
 	}
 	for _, tt := range tests {

@@ -14,7 +14,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -84,7 +83,7 @@ func (f flags) scenarios() []scenario {
 }
 
 func (f flags) run(ctx context.Context) error {
-	r, cleanUp, err := f.runner()
+	r, err := f.runner()
 	if err != nil {
 		return err
 	}
@@ -94,6 +93,9 @@ func (f flags) run(ctx context.Context) error {
 	}
 	if err := r.build(ctx, scenarios); err != nil {
 		return err
+	}
+	if r.scratch, err = os.MkdirTemp("", "lifesign-testbed-"); err != nil {
+		return fmt.Errorf("make a directory for the servers: %w", err)
 	}
 	t := newTable(os.Stdout)
 	for _, s := range scenarios {
@@ -108,25 +110,20 @@ func (f flags) run(ctx context.Context) error {
 	if t.wrong > 0 {
 		return fmt.Errorf("%w; the servers' logs and the findings are in %s", errNotAsExpected, r.scratch)
 	}
-	return cleanUp()
+	return os.RemoveAll(r.scratch)
 }
 
 // runner makes the directories absolute: programs are run from elsewhere.
-func (f flags) runner() (r runner, cleanUp func() error, err error) {
-	r = runner{stderr: io.Discard, weave: f.demo}
-	if f.demo {
-		r.stderr = os.Stderr
+func (f flags) runner() (runner, error) {
+	bin, err := filepath.Abs(f.bin)
+	if err != nil {
+		return runner{}, err
 	}
-	if r.bin, err = filepath.Abs(f.bin); err != nil {
-		return r, nil, err
+	subjects, err := filepath.Abs(f.subjects)
+	if err != nil {
+		return runner{}, err
 	}
-	if r.subjects, err = filepath.Abs(f.subjects); err != nil {
-		return r, nil, err
-	}
-	if r.scratch, err = os.MkdirTemp("", "lifesign-testbed-"); err != nil {
-		return r, nil, fmt.Errorf("make a directory for the servers: %w", err)
-	}
-	return r, func() error { return os.RemoveAll(r.scratch) }, nil
+	return runner{bin: bin, subjects: subjects, weave: f.demo}, nil
 }
 
 // build builds the programs of the scenarios, each once.
@@ -170,8 +167,8 @@ func (r runner) runAll(ctx context.Context, s scenario, t *table) error {
 		}
 		runs = append(runs, o)
 		t.add(o)
-		for _, w := range o.grade() {
-			fmt.Fprintf(os.Stderr, "%s, run %d: %s\n", s.name, i+1, w)
+		if err := explain(o, i+1, filepath.Join(dir, logName)); err != nil {
+			return err
 		}
 		// The store of a long run is large and says nothing.
 		if err := os.RemoveAll(filepath.Join(dir, "store")); err != nil {
@@ -180,4 +177,23 @@ func (r runner) runAll(ctx context.Context, s scenario, t *table) error {
 	}
 	t.addMedian(runs)
 	return nil
+}
+
+// explain says what is wrong with a run, and what lifesign itself said in it:
+// where a run fails, its directory may not outlive the machine.
+func explain(o outcome, run int, log string) error {
+	wrong := o.grade()
+	for _, w := range wrong {
+		fmt.Fprintf(os.Stderr, "%s, run %d: %s\n", o.scenario.name, run, w)
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	data, err := os.ReadFile(log)
+	if err != nil {
+		return fmt.Errorf("read lifesign's log: %w", err)
+	}
+	const tail = 8 << 10
+	_, err = os.Stderr.Write(data[max(0, len(data)-tail):])
+	return err
 }

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/lifesign-go/lifesign/testbed/internal/child"
-	"github.com/lifesign-go/lifesign/testbed/internal/report"
 	"github.com/lifesign-go/lifesign/testbed/internal/subject"
 )
 
@@ -30,20 +29,12 @@ type outcome struct {
 	err      error // why the run is void
 }
 
-// account is what the load told.
-type account struct {
-	stall     *report.Line // the first standstill
-	disturbed report.Line  // the last look before the disturbance was over
-	end       report.Line
-}
-
 // runner knows where everything is.
 type runner struct {
 	bin      string // lifesign and natsload, and where the subjects' programs go
 	subjects string
 	scratch  string // for stores and logs, emptied by whoever made it
-	stderr   io.Writer
-	weave    bool // weave as part of the run, for all to see
+	weave    bool   // weave as part of the run, for all to see
 }
 
 // run runs s once.
@@ -51,7 +42,18 @@ func (r runner) run(ctx context.Context, s scenario, dir string) outcome {
 	ctx, cancel := context.WithTimeout(ctx, s.duration()+slack+r.weaving())
 	defer cancel()
 	o := outcome{scenario: s}
-	server, err := subject.Start(ctx, r.options(s, dir))
+	opts := r.options(s, dir)
+	log, err := os.Create(filepath.Join(dir, logName))
+	if err != nil {
+		o.err = fmt.Errorf("make lifesign's log: %w", err)
+		return o
+	}
+	defer log.Close()
+	opts.Stderr = log
+	if r.weave {
+		opts.Stderr = io.MultiWriter(log, os.Stderr)
+	}
+	server, err := subject.Start(ctx, opts)
 	if err != nil {
 		o.err = err
 		return o
@@ -78,7 +80,7 @@ func (r runner) weaving() time.Duration {
 }
 
 func (r runner) options(s scenario, dir string) subject.Options {
-	o := subject.Options{Dir: dir, Stderr: r.stderr}
+	o := subject.Options{Dir: dir}
 	switch {
 	case s.alone:
 		o.Binary = r.program(s)
@@ -120,8 +122,9 @@ func (r runner) underLoad(ctx context.Context, s scenario, server *subject.Serve
 	disturbing := make(chan error, 1)
 	go func() {
 		wait(ctx, before)
+		story.mark(&story.from)
 		err := s.disturb.apply(ctx, server.PID)
-		story.markDisturbed()
+		story.mark(&story.to)
 		disturbing <- err
 	}()
 	err = r.follow(ctx, s, server, found, load, &story)
@@ -165,6 +168,9 @@ func (r runner) follow(ctx context.Context, s scenario, server *subject.Server, 
 		}
 	}
 }
+
+// logName is what lifesign itself says in a run.
+const logName = "lifesign.log"
 
 // healthy is what every probe says of a server that only seems to serve.
 const healthy = http.StatusOK

@@ -4,9 +4,31 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/lifesign-go/lifesign/testbed/internal/report"
 )
+
+// account is what the load told.
+type account struct {
+	ready report.Line
+	stall *report.Line // the first standstill
+	from  report.Line  // the last look before a disturbance
+	to    report.Line  // the last look in it
+	end   report.Line
+}
+
+// rate returns the publishes acknowledged in a second between two looks.
+func rate(from, to report.Line) float64 {
+	if to.At <= from.At {
+		return 0
+	}
+	return float64(to.Acked-from.Acked) / time.Duration(to.At-from.At).Seconds()
+}
+
+// felt reports whether a disturbance cost the server more than half of what it
+// did before: one that did not proves nothing.
+func (a account) felt() bool { return rate(a.from, a.to) < rate(a.ready, a.from)/2 }
 
 // loadStory listens to natsload.
 type loadStory struct {
@@ -35,6 +57,8 @@ func (s *loadStory) hear(l report.Line) {
 	defer s.mu.Unlock()
 	s.last = l
 	switch {
+	case l.Event == report.Ready:
+		s.ready = l
 	case l.Event == report.Stall && s.stall == nil:
 		s.stall = &l
 	case l.Event == report.End:
@@ -49,9 +73,9 @@ func (s *loadStory) stalled() bool {
 	return s.stall != nil
 }
 
-// markDisturbed remembers where the load is as the disturbance ends.
-func (s *loadStory) markDisturbed() {
+// mark remembers where the load is, as a disturbance begins or ends.
+func (s *loadStory) mark(at *report.Line) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.disturbed = s.last
+	*at = s.last
 }

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+const output = `goos: linux
+pkg: github.com/lifesign-go/lifesign/hook
+BenchmarkMark-2     	200000000	         4.100 ns/op	       0 B/op	       0 allocs/op
+BenchmarkMark-2     	200000000	         9.100 ns/op	       0 B/op	       0 allocs/op
+BenchmarkMark-2     	200000000	         5.100 ns/op	       0 B/op	       0 allocs/op
+BenchmarkMutex/plain-2  	100000000	        10.00 ns/op	       0 B/op	       0 allocs/op
+BenchmarkMutex/woven-2  	 50000000	        26.00 ns/op	       0 B/op	       0 allocs/op
+BenchmarkCopy/plain-2  	100000000	        10.00 ns/op	       0 B/op	       0 allocs/op
+BenchmarkCopy/woven-2  	 50000000	        12.00 ns/op	      16 B/op	       1 allocs/op
+PASS
+`
+
+func TestJudge(t *testing.T) {
+	results, err := parse(strings.NewReader(output))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name string
+		l    limit
+		want string // part of the row
+		bad  bool
+	}{
+		{"median within", limit{name: "Mark", ns: 6}, "5.1 ns   wanted 6 ns", false},
+		{"nanoseconds only reported", limit{name: "Mark", ns: 5}, "not reached here", false},
+		{"ratio within", limit{name: "Mutex", ratio: 2.7, pair: true}, "× 2.60   limit × 2.7", false},
+		{"ratio over", limit{name: "Mutex", ratio: 2.5, pair: true}, "OVER", true},
+		{"ratio without limit", limit{name: "Mutex", pair: true}, "× 2.60", false},
+		{"allocates", limit{name: "Copy", ratio: 2.5, pair: true}, "ALLOCATES 1", true},
+		{"missing", limit{name: "Guard"}, "MISSING", true},
+		{"twin missing", limit{name: "Mark", pair: true}, "MISSING", true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			row, bad := tt.l.judge(results)
+			if !strings.Contains(row, tt.want) || bad != tt.bad {
+				t.Errorf("row %q, over: %v, want %q, over: %v", row, bad, tt.want, tt.bad)
+			}
+		})
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	for name, in := range map[string]string{
+		"nothing":     "",
+		"failed":      "BenchmarkMark-2 1 2.0 ns/op\n--- FAIL: BenchmarkMutex\n",
+		"not numbers": "BenchmarkMark-2 1 fast ns/op\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got, err := parse(strings.NewReader(in)); err == nil {
+				t.Errorf("parse(%q) = %v, want an error", in, got)
+			}
+		})
+	}
+}

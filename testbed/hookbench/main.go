@@ -1,0 +1,28 @@
+// Command hookbench reads the output of `go test -bench . -count N ./hook`
+// from standard input, prints what each hook costs beside plain code of the
+// same run, and exits with 1 if a hook allocates or a lock costs more than its
+// limit. Nanoseconds depend on the machine, so limits in nanoseconds are
+// printed and not enforced; ratios are. A benchmark that a limit names and the
+// input has not is an error.
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+func main() {
+	results, err := parse(os.Stdin)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "hookbench:", err)
+		os.Exit(1)
+	}
+	rows, over := judge(results, limits)
+	for _, r := range rows {
+		fmt.Println(r)
+	}
+	if over > 0 {
+		fmt.Fprintf(os.Stderr, "hookbench: %d limits exceeded\n", over)
+		os.Exit(1)
+	}
+}
