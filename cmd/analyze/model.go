@@ -6,52 +6,52 @@ import "github.com/lifesign-go/lifesign/event"
 // that depends on nothing but the program: packages by import path, files by
 // path, everything in a file by offset.
 type Model struct {
-	Runtime  string    // layout of the Go runtime's structures, see RuntimeLayout
-	Packages []Package // those in scope that have something to weave
-	Regions  []Region
-	Skipped  []Skip
-	Stats    Stats
+	Runtime  string    `json:"runtime"`  // layout of the Go runtime's structures, see RuntimeLayout
+	Packages []Package `json:"packages"` // those in scope that have something to weave
+	Regions  []Region  `json:"regions"`
+	Skipped  []Skip    `json:"skipped"`
+	Stats    Stats     `json:"stats"`
 }
 
 // Stats says how much was looked at.
 type Stats struct {
-	Packages     int // loaded
-	InScope      int // packages in scope
-	Functions    int // with an SSA body
-	GoStatements int // in scope
-	Goroutines   int // functions that they start
-	RegionFuncs  int // functions that have a region
+	Packages     int `json:"packages"`     // loaded
+	InScope      int `json:"inScope"`      // packages in scope
+	Functions    int `json:"functions"`    // with an SSA body
+	GoStatements int `json:"goStatements"` // in scope
+	Goroutines   int `json:"goroutines"`   // functions that they start
+	RegionFuncs  int `json:"regionFuncs"`  // functions that have a region
 }
 
 // Package is a package to weave.
 type Package struct {
-	Path   string // import path
-	Name   string
-	Dir    string // absolute
-	Module string // path of its module, "" for files named on the command line
+	Path   string `json:"path"` // import path
+	Name   string `json:"name"`
+	Dir    string `json:"dir"`    // absolute
+	Module string `json:"module"` // path of its module, "" for files named on the command line
 
-	Hook      string // what woven code calls the hook package: "lsrt"
-	Base      string // what it calls the variable that Register's result is in: "lsbase"
-	Generated string // absolute path of the file that gen adds: Dir/zz_lifesign.go
+	Hook      string `json:"hook"`      // what woven code calls the hook package: "lsrt"
+	Base      string `json:"base"`      // what it calls the variable that Register's result is in: "lsbase"
+	Generated string `json:"generated"` // absolute path of the file that gen adds: Dir/zz_lifesign.go
 
-	Files []File
+	Files []File `json:"files"`
 }
 
 // File is a file to weave.
 type File struct {
-	Path     string // absolute, as it was loaded
-	Size     int    // of the content that the offsets below are of
-	Sum      uint32 // CRC-32 (IEEE) of that content
-	Clause   int    // offset just after the name in the package clause
-	Sites    []Site // by ordinal
-	Rewrites []Rewrite
+	Path     string    `json:"path"`   // absolute, as it was loaded
+	Size     int       `json:"size"`   // of the content that the offsets below are of
+	Sum      uint32    `json:"sum"`    // CRC-32 (IEEE) of that content
+	Clause   int       `json:"clause"` // offset just after the name in the package clause
+	Sites    []Site    `json:"sites"`  // by ordinal
+	Rewrites []Rewrite `json:"rewrites"`
 }
 
 // Site is a site with its ordinal in the package. All sites of a package,
 // taken in order, have the ordinals 0, 1, 2, …
 type Site struct {
 	event.Site
-	Ordinal int
+	Ordinal int `json:"ordinal"`
 }
 
 // Form is a way of rewriting a piece of source.
@@ -64,7 +64,7 @@ const (
 	// Start is just after the brace, End the closing brace.
 	Guard Form = "guard"
 
-	// Region is an endless loop. Start is the loop, or its label if it has one,
+	// Loop is an endless loop. Start is the loop, or its label if it has one,
 	// Cut is just after the brace that opens its body. With Open it can only be
 	// left by return, panic or goto, and nothing is put behind it.
 	Loop Form = "loop"
@@ -114,40 +114,41 @@ const (
 // the bytes that the offsets are of. The rewrites of a file are in the order of
 // their starts, an outer one before those in it.
 type Rewrite struct {
-	Form  Form
-	Site  int    // ordinal of the site, -1 if it has none (releases and guards)
-	Start int    // where it begins
-	Cut   int    // where the text that changes begins, see the forms
-	End   int    // where it ends
-	Func  string // Method, MethodExpr, Recv: the function of package hook
-	Addr  bool   // Method, MethodExpr: the address is taken
-	Path  string // Method, MethodExpr: the embedded fields that lead to the lock, ".a.Mutex"
-	Call  bool   // Method: it is called, not taken as a value
-	Open  bool   // Loop, Statement: nothing behind it
-	Word  string // Hoist: the keyword
-	Var   string // Range, MethodExpr
-	OK    string // Range
-	Chan  string // Range
-	Marks []int  // Select
+	Form  Form   `json:"form"`
+	Site  int    `json:"site"`            // ordinal of the site, -1 if it has none (releases and guards)
+	Start int    `json:"start"`           // where it begins
+	Cut   int    `json:"cut"`             // where the text that changes begins, see the forms
+	End   int    `json:"end"`             // where it ends
+	Func  string `json:"func,omitempty"`  // Method, MethodExpr, Recv: the function of package hook
+	Addr  bool   `json:"addr,omitempty"`  // Method, MethodExpr: the address is taken
+	Path  string `json:"path,omitempty"`  // Method, MethodExpr: the embedded fields that lead to the lock, ".a.Mutex"
+	Call  bool   `json:"call,omitempty"`  // Method: it is called, not taken as a value
+	Open  bool   `json:"open,omitempty"`  // Loop, Statement: nothing behind it
+	Word  string `json:"word,omitempty"`  // Hoist: the keyword
+	Var   string `json:"var,omitempty"`   // Range, MethodExpr
+	OK    string `json:"ok,omitempty"`    // Range
+	Chan  string `json:"chan,omitempty"`  // Range
+	Marks []int  `json:"marks,omitempty"` // Select
 }
 
 // Region is a region and why it is one.
 type Region struct {
-	Site  event.Site
-	Why   string // "endless loop", "loop until a condition", "range over a channel"
-	Chain []Step // from the go statement to the function that has the loop
+	Site    event.Site `json:"site"`
+	Why     string     `json:"why"`     // "loop without a condition", "loop until a condition", "range over a channel"
+	Started bool       `json:"started"` // by a go statement; otherwise the chain begins with main
+	Chain   []Step     `json:"chain"`   // from the go statement to the function that has the loop
 }
 
 // Step is one step of a region's chain.
 type Step struct {
-	Func  string // full name: (*example.com/server.stream).run
-	Place string // file:line of the go statement (first) or of the call that leads to Func
+	Func  string `json:"func"`  // full name: (*example.com/server.stream).run
+	Place string `json:"place"` // file:line where it starts or calls the next; of the last, the loop
 }
 
 // Skip is an operation or function that is not woven.
 type Skip struct {
-	Package string
-	Place   string // file:line, or a file
-	What    string
-	Why     string
+	Package string `json:"package"`
+	Place   string `json:"place"` // file:line, or a file
+	What    string `json:"what"`
+	Why     string `json:"why"`
 }

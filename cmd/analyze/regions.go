@@ -23,8 +23,9 @@ const depth = 2
 
 // cause says why a loop is a region.
 type cause struct {
-	why   string
-	chain []Step
+	why     string
+	started bool // by a go statement, not by the runtime
+	chain   []Step
 }
 
 // findRegions returns the endless loops of goroutines, in scope.
@@ -77,6 +78,14 @@ type reach struct {
 	depth int
 	from  *reach          // nil if it is started
 	by    ssa.Instruction // the go statement, or the call in from; nil for main
+}
+
+// root returns where the way to r begins.
+func (r *reach) root() *reach {
+	for r.from != nil {
+		r = r.from
+	}
+	return r
 }
 
 // start puts the functions that go statements in scope start, and main, which
@@ -231,7 +240,7 @@ func (w *walker) regions(stats *Stats) map[ast.Stmt]*cause {
 		for loop, why := range loopsOf(p.Info, r.fn.Syntax()) {
 			with[r.fn.Syntax()] = true
 			if found[loop] == nil {
-				found[loop] = &cause{why, w.chain(r, loop)}
+				found[loop] = &cause{why, r.root().by != nil, w.chain(r, loop)}
 			}
 		}
 	}

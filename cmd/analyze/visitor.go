@@ -228,7 +228,7 @@ func (v *visitor) file(next *int) (File, []Region) {
 			*next++
 		}
 		if o.cause != nil {
-			regions = append(regions, Region{*o.site, o.cause.why, o.cause.chain})
+			regions = append(regions, Region{*o.site, o.cause.why, o.cause.started, o.cause.chain})
 		}
 		out.Rewrites = append(out.Rewrites, o.rewrite)
 	}
