@@ -12,14 +12,13 @@ import (
 	"time"
 )
 
-// buildFlags are the flags of a go command that builds the program. The go
-// command is kept from changing go.mod, whatever GOFLAGS says.
+// buildFlags are the flags of a go command that builds the program.
 func (cfg Config) buildFlags() []string {
 	flags := append([]string(nil), cfg.BuildFlags...)
 	if len(cfg.Tags) > 0 {
 		flags = append(flags, "-tags="+strings.Join(cfg.Tags, ","))
 	}
-	return append(flags, "-mod=readonly")
+	return flags
 }
 
 // outputPath returns the absolute path of the binary, by go build's rules:
@@ -60,6 +59,9 @@ func (b *builder) compile(t *target, w *woven, binary string) error {
 	failed := &GoError{Output: message}
 	if err := explainDisk(failed); err != nil {
 		return err
+	}
+	if strings.Contains(message, binary) {
+		return fmt.Errorf("%w; name another file with -o", failed)
 	}
 	// Only what a compiler or the linker says stands under the name of a package.
 	if !strings.HasPrefix(message, "# ") && !strings.Contains(message, "\n# ") {

@@ -16,7 +16,7 @@ func explainWrite(what, dir, variable string, err error) error {
 		return nil
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return fmt.Errorf("the disk of %s is full: %w; free some space, or set %s to a directory on another disk", what, err, variable)
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS), errors.Is(err, syscall.ENOTDIR):
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.EROFS), errors.Is(err, syscall.ENOTDIR):
 		return fmt.Errorf("%s, %s, cannot be written: %w; make it writable, or set %s to another directory", what, dir, err, variable)
 	}
 	return err

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // graphFlags writes a copy of the program's module graph into temp, with the
@@ -33,13 +34,15 @@ func graphFlags(ctx context.Context, g goTool, env goEnv, p *plan, runtimeDir, t
 	}
 	args := []string{"mod", "edit"}
 	for _, r := range p.replaces {
-		args = append(args, "-replace="+r)
+		args = append(args, fmt.Sprintf("-replace=%s@%s=%s", r.path, r.version, r.dir))
 	}
 	if runtimeDir != "" {
 		args = append(args, "-require="+runtimeModule+"@v0.0.0", "-replace="+runtimeModule+"="+runtimeDir)
 	}
-	if _, err := g.output(ctx, append(args, file)...); err != nil {
-		return nil, nil, fmt.Errorf("edit a copy of %s: %w", env.GOMOD, err)
+	if len(args) > 2 {
+		if _, err := g.output(ctx, append(args, file)...); err != nil {
+			return nil, nil, fmt.Errorf("edit a copy of %s: %w", env.GOMOD, err)
+		}
 	}
 	return []string{"-modfile=" + file}, nil, nil
 }
@@ -65,41 +68,61 @@ func writeWork(ctx context.Context, g goTool, work string, p *plan, runtimeDir, 
 	if err := json.Unmarshal(out, &w); err != nil {
 		return fmt.Errorf("read the output of go work edit: %w", err)
 	}
-	absolute := func(path string) string {
-		if filepath.IsAbs(path) {
-			return path
-		}
-		return filepath.Join(filepath.Dir(work), path)
-	}
-	args := []string{"work", "edit"}
-	for _, u := range w.Use {
-		args = append(args, "-dropuse="+u.DiskPath, "-use="+absolute(u.DiskPath))
-	}
-	for _, r := range w.Replace {
-		if r.New.Version == "" && !filepath.IsAbs(r.New.Path) {
-			old := r.Old.Path
-			if r.Old.Version != "" {
-				old += "@" + r.Old.Version
-			}
-			args = append(args, "-replace="+old+"="+absolute(r.New.Path))
-		}
-	}
-	for _, r := range p.replaces {
-		args = append(args, "-replace="+r)
-	}
-	if runtimeDir != "" {
-		args = append(args, "-use="+runtimeDir)
-	}
 	if err := copyFile(work, file); err != nil {
 		return err
 	}
 	if err := copyFile(work+".sum", file+".sum"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if _, err := g.output(ctx, append(args, file)...); err != nil {
-		return fmt.Errorf("edit a copy of %s: %w", work, err)
+	drop, add := w.changes(filepath.Dir(work), p, runtimeDir)
+	if len(drop) > 0 {
+		if _, err := g.output(ctx, append(append([]string{"work", "edit"}, drop...), file)...); err != nil {
+			return fmt.Errorf("edit a copy of %s: %w", work, err)
+		}
 	}
-	return nil
+	// go work edit takes an @ in a directory's name for a version, so the new
+	// lines are written without it.
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(strings.Join(add, ""))
+	return errors.Join(err, f.Close())
+}
+
+// changes returns the flags of go work edit that drop what is changed, and the
+// lines that come in its place.
+func (w workFile) changes(dir string, p *plan, runtimeDir string) (drop, add []string) {
+	absolute := func(path string) string {
+		if filepath.IsAbs(path) {
+			return path
+		}
+		return filepath.Join(dir, path)
+	}
+	for _, u := range w.Use {
+		drop = append(drop, "-dropuse="+u.DiskPath)
+		add = append(add, fmt.Sprintf("\nuse %q", absolute(u.DiskPath)))
+	}
+	moved := make(map[string]bool)
+	for _, r := range p.replaces {
+		moved[r.path+"@"+r.version] = true
+	}
+	for _, r := range w.Replace {
+		old := strings.TrimSuffix(r.Old.Path+"@"+r.Old.Version, "@")
+		if moved[old] {
+			drop = append(drop, "-dropreplace="+old)
+		} else if r.New.Version == "" {
+			drop = append(drop, "-dropreplace="+old)
+			add = append(add, fmt.Sprintf("\nreplace %s %s => %q", r.Old.Path, r.Old.Version, absolute(r.New.Path)))
+		}
+	}
+	for _, r := range p.replaces {
+		add = append(add, fmt.Sprintf("\nreplace %s %s => %q", r.path, r.version, r.dir))
+	}
+	if runtimeDir != "" {
+		add = append(add, fmt.Sprintf("\nuse %q", runtimeDir))
+	}
+	return drop, append(add, "\n")
 }
 
 func copyFile(from, to string) error {

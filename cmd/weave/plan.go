@@ -3,7 +3,7 @@ package weave
 import (
 	"fmt"
 	"path/filepath"
-	"sort"
+	"regexp"
 	"strings"
 
 	"github.com/lifesign-go/lifesign/cmd/load"
@@ -19,10 +19,14 @@ import (
 // That way the package's other files, embedded ones and those that cgo and
 // the assembler read, are really there.
 type plan struct {
+	files    []wovenFile
 	links    []link
-	replaces []string          // arguments of go mod edit -replace: path@version=directory
+	replaces []replace
 	overlay  map[string]string // path in the build → file with its content
 }
+
+// replace is a line of go.mod.
+type replace struct{ path, version, dir string }
 
 // link is a symbolic link to a module in the module cache.
 type link struct {
@@ -40,7 +44,7 @@ type wovenFile struct {
 // makePlan plans for files, which are of the given modules. linkPath chooses
 // the path of the link to a directory of the module cache at modCache.
 func makePlan(files []wovenFile, modules map[string]*load.Module, modCache string, linkPath func(relative, target string) string) (*plan, error) {
-	p := &plan{overlay: make(map[string]string)}
+	p := &plan{files: files, overlay: make(map[string]string)}
 	moved := make(map[string]link) // by module path
 	for _, f := range files {
 		m := modules[f.module]
@@ -64,31 +68,43 @@ func makePlan(files []wovenFile, modules map[string]*load.Module, modCache strin
 		}
 		p.overlay[filepath.Join(l.path, name)] = f.temp
 	}
-	sort.Strings(p.replaces)
 	return p, nil
 }
 
 // add plans the replacement of m by l.
 func (p *plan) add(m *load.Module, l link) {
 	p.links = append(p.links, l)
-	p.replaces = append(p.replaces, fmt.Sprintf("%s@%s=%s", m.Path, m.Version, l.path))
+	p.replaces = append(p.replaces, replace{m.Path, m.Version, l.path})
 	// A directory that replaces a module must have a go.mod, and not every module
 	// in the cache has one. The go command keeps the one that counts beside it.
 	p.overlay[filepath.Join(l.path, "go.mod")] = m.GoMod
 }
 
-// original returns text with the paths of the plan's links turned back into
-// the module cache's, also where they are written relative to dir.
+// pathPattern finds absolute paths, and relative ones as the go command writes
+// them, at the beginning of a word.
+var pathPattern = regexp.MustCompile(`(?m)(^|[\s(])((?:\.{1,2})?/[^\s:()]+)`)
+
+// original returns text, which a go command printed that ran in dir, with the
+// paths of woven files and links turned back into those of the plain program.
 func (p *plan) original(text, dir string) string {
-	var pairs []string
-	for _, l := range p.links {
-		// The relative form first: it can contain the absolute one.
-		if r, err := filepath.Rel(dir, l.path); err == nil {
-			pairs = append(pairs, r+string(filepath.Separator), l.target+string(filepath.Separator))
+	return pathPattern.ReplaceAllStringFunc(text, func(word string) string {
+		before := word[:strings.IndexAny(word, "./")]
+		path := word[len(before):]
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(dir, path)
 		}
-		pairs = append(pairs, l.path, l.target)
-	}
-	return strings.NewReplacer(pairs...).Replace(text)
+		for _, f := range p.files {
+			if f.temp == path {
+				return before + f.path
+			}
+		}
+		for _, l := range p.links {
+			if name, ok := beneath(l.path, path); ok {
+				return before + filepath.Join(l.target, name)
+			}
+		}
+		return word
+	})
 }
 
 // beneath returns path relative to dir, and whether it is dir or beneath it.

@@ -103,25 +103,34 @@ func refuse(env goEnv, cfg Config) error {
 	if env.GOWORK == "" && (env.GOMOD == "" || env.GOMOD == os.DevNull) {
 		return fmt.Errorf("no go.mod in %s or above it: lifesign weaves programs that are built with modules", cfg.Dir)
 	}
-	mod := ""
-	for _, f := range append(strings.Fields(env.GOFLAGS), cfg.BuildFlags...) {
-		name, value, _ := strings.Cut(strings.TrimLeft(f, "-"), "=")
-		switch name {
-		case "mod":
-			mod = value
-		case "overlay":
-			return errors.New("the build has an -overlay of its own: lifesign needs the overlay for the woven files; build without it")
-		case "modfile":
-			return errors.New("the build has a -modfile of its own: lifesign needs a copy of go.mod for the woven build; build without it")
-		case "cover", "covermode", "coverpkg":
-			return errors.New("-cover compiles the original files instead of the woven ones: build without it")
+	flags := flagValues(env, cfg)
+	for _, name := range []string{"overlay", "modfile"} {
+		if _, ok := flags[name]; ok {
+			return fmt.Errorf("the build has a flag -%s of its own, which lifesign needs for the woven files: build without it", name)
 		}
 	}
-	vendor := filepath.Join(env.root(), "vendor", "modules.txt")
-	if _, err := os.Stat(vendor); mod == "vendor" || mod == "" && err == nil {
-		return fmt.Errorf("the dependencies in %s cannot be woven yet: set GOFLAGS=-mod=mod to build with those of the module cache", filepath.Dir(vendor))
+	for _, name := range []string{"cover", "covermode", "coverpkg"} {
+		if _, ok := flags[name]; ok {
+			return fmt.Errorf("-%s compiles the original files instead of the woven ones: build without it", name)
+		}
+	}
+	vendor := filepath.Join(env.root(), "vendor")
+	_, err := os.Stat(filepath.Join(vendor, "modules.txt"))
+	if mod := flags["mod"]; mod == "vendor" || mod == "" && err == nil {
+		return fmt.Errorf("the dependencies in %s cannot be woven yet: set GOFLAGS=-mod=mod to build with those of the module cache", vendor)
 	}
 	return nil
+}
+
+// flagValues returns the flags that a go command of the build is given, by
+// name.
+func flagValues(env goEnv, cfg Config) map[string]string {
+	flags := make(map[string]string)
+	for _, f := range append(strings.Fields(env.GOFLAGS), cfg.BuildFlags...) {
+		name, value, _ := strings.Cut(strings.TrimLeft(f, "-"), "=")
+		flags[name] = value
+	}
+	return flags
 }
 
 // root is the directory that relative paths of go.mod or go.work start from.

@@ -168,6 +168,11 @@ func (b *builder) prepare() (err error) {
 	if b.env, err = b.tool.environment(b.ctx); err != nil {
 		return err
 	}
+	if flagValues(b.env, b.cfg)["mod"] == "mod" {
+		// It would let the go command change go.mod.
+		flags := b.cfg.BuildFlags
+		b.cfg.BuildFlags = append(flags[:len(flags):len(flags)], "-mod=readonly")
+	}
 	if b.temp, err = os.MkdirTemp(b.env.GOTMPDIR, "lifesign-build-"); err != nil {
 		return b.explainTemp(err)
 	}
