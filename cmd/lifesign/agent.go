@@ -39,7 +39,7 @@ func newAgent(tell *reporter) (*agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := observe.NewSampler(p)
+	s, err := observe.NewSampler(p, userPath)
 	if err != nil {
 		p.Close()
 		return nil, err

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/lifesign-go/lifesign/event"
@@ -21,7 +20,6 @@ type reporter struct {
 	file  *os.File // for JSON lines; nil without -json
 	mute  []*regexp.Regexp
 	all   bool
-	links map[string]string // directories that woven dependencies were compiled at → the user's
 	name  string
 	pid   int
 	stuck int // findings told, not muted, of things that are stuck
@@ -68,7 +66,6 @@ func (r *reporter) finding(f event.Finding) {
 	if f.Verdict != event.Stuck && !r.all {
 		return
 	}
-	r.relink(&f)
 	muted := r.muted(f)
 	r.write(line{Time: wall(f.At), Program: r.name, PID: r.pid, Muted: muted, Finding: f})
 	if muted {
@@ -77,7 +74,7 @@ func (r *reporter) finding(f event.Finding) {
 	if f.Verdict == event.Stuck {
 		r.stuck++
 	}
-	io.WriteString(r.out, block(f, r.name, r.pid))
+	io.WriteString(r.out, shorten(block(f, r.name, r.pid)))
 }
 
 // write appends l to the JSON file. A disk that is full is told once; the
@@ -125,20 +122,6 @@ func names(f event.Finding) []string {
 		}
 	}
 	return names
-}
-
-// relink gives the stacks' files the names that the user knows them by.
-func (r *reporter) relink(f *event.Finding) {
-	for i := range f.Chain {
-		for k := range f.Chain[i].Stack {
-			file := &f.Chain[i].Stack[k].File
-			for link, dir := range r.links {
-				if rest := strings.TrimPrefix(*file, link+"/"); rest != *file {
-					*file = filepath.Join(dir, rest)
-				}
-			}
-		}
-	}
 }
 
 // wall turns a CLOCK_MONOTONIC time into the time of day.

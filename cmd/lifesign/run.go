@@ -83,7 +83,6 @@ func runCommand(ctx context.Context, args []string, stdout, stderr io.Writer) in
 		if err != nil {
 			return buildFailed(ctx, "run", err, stderr)
 		}
-		tell.links = r.Links
 		o.argv = append([]string{r.Binary}, o.argv...)
 	}
 	status, err := runProgram(o.argv, tell)

@@ -90,7 +90,7 @@ func hooked(t *testing.T) (*Sampler, *os.Process) {
 	if line, err := bufio.NewReader(out).ReadString('\n'); line != "ready\n" {
 		t.Fatalf("it says %q, %v", line, err)
 	}
-	s, err := NewSampler(p)
+	s, err := NewSampler(p, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

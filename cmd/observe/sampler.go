@@ -11,6 +11,7 @@ import (
 // Sampler takes samples of the process that has claimed a page.
 type Sampler struct {
 	page    *Page
+	rename  func(file string) string
 	reader  *page.Reader
 	reading page.Reading
 	kernel  kernel
@@ -19,13 +20,18 @@ type Sampler struct {
 	ready   bool
 }
 
-// NewSampler returns a sampler of p.
-func NewSampler(p *Page) (*Sampler, error) {
+// NewSampler returns a sampler of p. Stack frames name their files as rename
+// has it, which is given the names in the program's line table; nil leaves
+// these as they are.
+func NewSampler(p *Page, rename func(file string) string) (*Sampler, error) {
+	if rename == nil {
+		rename = func(file string) string { return file }
+	}
 	r, err := page.NewReader(p.mem)
 	if err != nil {
 		return nil, err
 	}
-	return &Sampler{page: p, reader: r, kernel: kernel{proc: "/proc", cgroup: "/sys/fs/cgroup"}}, nil
+	return &Sampler{page: p, rename: rename, reader: r, kernel: kernel{proc: "/proc", cgroup: "/sys/fs/cgroup"}}, nil
 }
 
 // Sample takes a sample. Of goroutines in look, by id, and of locks in words,
@@ -102,6 +108,7 @@ func (s *Sampler) newLooker() (*looker, error) {
 	if err != nil {
 		return nil, err
 	}
+	sym.rename = s.rename
 	return &looker{mem: memory{s.reading.PID}, layout: layout, symbols: sym}, nil
 }
 

@@ -15,6 +15,8 @@ import (
 type symbols struct {
 	table *gosym.Table
 	bias  uint64 // run-time address less the address in the file
+
+	rename func(file string) string
 }
 
 // anchorName is the function whose run-time address the program leaves in the
@@ -84,7 +86,7 @@ func (s *symbols) frames(pcs []uint64) []event.Frame {
 		if fn == nil {
 			continue
 		}
-		frames = append(frames, event.Frame{Func: fn.Name, File: file, Line: line})
+		frames = append(frames, event.Frame{Func: fn.Name, File: s.rename(file), Line: line})
 	}
 	return frames
 }
