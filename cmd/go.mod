@@ -4,6 +4,12 @@ go 1.26.0
 
 require (
 	github.com/lifesign-go/lifesign v0.0.0
-	golang.org/x/sys v0.48.0
+	github.com/rogpeppe/go-internal v1.16.0
+	golang.org/x/sys v0.49.0
 	golang.org/x/tools v0.52.0
+)
+
+require (
+	golang.org/x/mod v0.42.0 // indirect
+	golang.org/x/sync v0.24.0 // indirect
 )
