@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"lifesign": main})
+}
+
+// TestScripts runs every subcommand, its failures included, as a user would.
+func TestScripts(t *testing.T) {
+	cache := t.TempDir() // lifesign's own, shared by the scripts
+	env, err := goEnv("GOCACHE", "GOMODCACHE", "GOPROXY", "GOFLAGS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			for name, value := range env {
+				e.Setenv(name, value)
+			}
+			e.Setenv("XDG_CACHE_HOME", cache)
+			e.Setenv("GOTOOLCHAIN", "local")
+			e.Setenv("GOWORK", "off")
+			e.Setenv("TMPDIR", filepath.Join(e.WorkDir, ".tmp"))
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits,
+			"empty": empty,
+		},
+	})
+}
+
+func goEnv(names ...string) (map[string]string, error) {
+	out, err := exec.Command("go", append([]string{"env"}, names...)...).Output()
+	if err != nil {
+		return nil, fmt.Errorf("go env: %w", err)
+	}
+	env := map[string]string{}
+	for i, value := range strings.Split(strings.TrimSuffix(string(out), "\n"), "\n") {
+		env[names[i]] = value
+	}
+	return env, nil
+}
+
+// exits runs a command and demands an exit status: exits 7 lifesign run .
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits STATUS COMMAND [ARGS…]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	if exit, ok := err.(*exec.ExitError); ok {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("%s ended with status %d, want %d", strings.Join(args[1:], " "), got, want)
+	}
+}
+
+// empty demands that a directory is empty: empty $TMPDIR
+func empty(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: empty DIRECTORY")
+	}
+	list, err := os.ReadDir(ts.MkAbs(args[0]))
+	ts.Check(err)
+	for _, f := range list {
+		ts.Logf("%s", f.Name())
+	}
+	if len(list) > 0 {
+		ts.Fatalf("%d files are left in %s", len(list), args[0])
+	}
+}
+
+func TestDispatch(t *testing.T) {
+	for _, test := range []struct {
+		args []string
+		want int
+	}{
+		{nil, 2}, {[]string{"help"}, 0}, {[]string{"-h"}, 0}, {[]string{"help", "run"}, 0}, {[]string{"help", "x"}, 2}, {[]string{"x"}, 2},
+	} {
+		if got := dispatch(context.Background(), test.args, io.Discard, io.Discard); got != test.want {
+			t.Errorf("lifesign %s ended with status %d, want %d", strings.Join(test.args, " "), got, test.want)
+		}
+	}
+	for name := range commands {
+		if !strings.Contains(usage, "\n  "+name+" ") {
+			t.Errorf("the usage does not tell of %s", name)
+		}
+	}
+}
