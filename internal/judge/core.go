@@ -60,7 +60,7 @@ func (g *graph) chain(place int) []link {
 		passed[i] = true
 		h := g.picked(i)
 		chain = append(chain, link{h.node, &h})
-		if n := &g.nodes[h.node]; n.fate != waits || n.twice {
+		if n := &g.nodes[h.node]; n.fate != waits {
 			break
 		}
 		chain = g.queue(chain)
@@ -156,9 +156,8 @@ func (g *graph) enough(l *lock) []hold {
 }
 
 // confirm reports whether all that c rests on has stood for long enough and
-// was seen twice, the last time now, and what of it could not be seen. asked
-// says that the last sample called for it.
-func (j *Judge) confirm(g *graph, c *core, asked bool) (ripe bool, missing []string) {
+// was seen twice, the last time now, and what of it could not be seen.
+func (j *Judge) confirm(g *graph, c *core) (ripe bool, missing []string) {
 	ripe = true
 	for _, i := range c.nodes {
 		n := &g.nodes[i]
@@ -166,11 +165,9 @@ func (j *Judge) confirm(g *graph, c *core, asked bool) (ripe bool, missing []str
 		case !j.ripe(n):
 			ripe = false
 		case n.cell == nil:
-		case n.twice:
-			missing = append(missing, fmt.Sprintf("goroutine %d: two cells claim to be it", n.id))
 		case n.missing != "":
 			missing = append(missing, fmt.Sprintf("goroutine %d: %s", n.id, n.missing))
-		case n.fact.last != j.sample && asked:
+		case n.fact.last != j.sample && j.asked[n.id]:
 			missing = append(missing, fmt.Sprintf("goroutine %d: no look at it was given", n.id))
 		case n.fact.last != j.sample || n.fact.agreed < 2:
 			ripe = false
@@ -189,7 +186,27 @@ func (j *Judge) confirm(g *graph, c *core, asked bool) (ripe bool, missing []str
 	for _, i := range c.locks {
 		ripe = ripe && g.locks[i].known
 	}
+	if ripe && len(missing) == 0 {
+		missing = g.twins(c)
+	}
 	return ripe, missing
+}
+
+// twins names the goroutines of a core that two cells claim to be.
+func (g *graph) twins(c *core) (missing []string) {
+	cells := map[uint64]*event.Goroutine{}
+	for _, i := range c.nodes {
+		if n := &g.nodes[i]; n.cell != nil {
+			cells[n.id] = n.cell
+		}
+	}
+	for i := range g.s.Goroutines {
+		other := &g.s.Goroutines[i]
+		if cell, ok := cells[other.ID]; ok && cell != other {
+			missing = append(missing, fmt.Sprintf("goroutine %d: two cells claim to be it", other.ID))
+		}
+	}
+	return missing
 }
 
 // ripe reports whether n has stood for long enough: a wait for the floor and

@@ -74,17 +74,12 @@ func (g *graph) follow(i int) (end, int) {
 	case len(l.holders()) == 0 || l.shared && len(l.queued) == 0 && g.allRead(l):
 		return nobody, 0
 	}
-	// A dead lock is followed to what makes it dead, another to what does not.
-	for k, h := range l.holders() {
-		if g.hopeless(h.node) == l.dead && (l.pick < 0 || h.before(l.holders()[l.pick], g)) {
-			l.pick = k
-		}
-	}
+	g.choose(l)
 	if l.pick < 0 {
 		return tooMany, 0
 	}
 	switch n := &g.nodes[l.holders()[l.pick].node]; {
-	case n.twice || n.fate == busy:
+	case n.fate == busy:
 		return atHolder, 0
 	case n.fate == never:
 		return atNever, 0
@@ -92,6 +87,26 @@ func (g *graph) follow(i int) (end, int) {
 		return atOrphan, 0
 	default:
 		return goesOn, n.lock
+	}
+}
+
+// choose picks the holder through which the chain is followed: of a dead lock
+// one that makes it dead, of another one that does not, rather one that waits
+// for no lock; the oldest of these.
+func (g *graph) choose(l *lock) {
+	for k, h := range l.holders() {
+		if g.hopeless(h.node) != l.dead {
+			continue
+		}
+		if l.pick < 0 {
+			l.pick = k
+			continue
+		}
+		best := l.holders()[l.pick]
+		free, bestFree := g.nodes[h.node].fate == busy, g.nodes[best.node].fate == busy
+		if free != bestFree && free || free == bestFree && h.before(best, g) {
+			l.pick = k
+		}
 	}
 }
 

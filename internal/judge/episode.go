@@ -9,6 +9,9 @@ const relook = int64(1e9)
 // maxLooks bounds what one sample can call for.
 const maxLooks = 256
 
+// maxReaders bounds the readers of one lock among them that wait for no lock.
+const maxReaders = 16
+
 // rank orders what can be told of an episode; only what is above the rank that
 // was told is told again.
 type rank uint8
@@ -24,10 +27,11 @@ const (
 type episode struct {
 	seen   int // the last sample that showed it
 	id     identity
-	moved  int64 // when id changed last, on the honest clock
-	moves  int   // how often it did
-	resume int64 // no looks before that
-	asked  int   // the last sample that called for looks
+	holder identity // the last one that ended at a holder that waits for no lock
+	moved  int64    // when that changed last, on the honest clock
+	moves  int      // how often it did
+	resume int64    // no looks before that
+	asked  int      // the last sample that called for looks
 	told   rank
 	stands []*fact // what a verdict of stuck was told of: when one is gone, it is over
 }
@@ -35,11 +39,12 @@ type episode struct {
 // identity tells whether the end of a chain is still the same.
 type identity struct {
 	end            end
+	stuck          bool
 	goroutine, seq uint64
 }
 
 func (g *graph) identity(e *ending) identity {
-	id := identity{end: e.end}
+	id := identity{end: e.end, stuck: e.stuck(g)}
 	if l := &g.locks[e.locks[0]]; l.pick >= 0 && e.end != nobody && e.end != doubtful {
 		n := &g.nodes[g.picked(e.locks[0]).node]
 		id.goroutine = n.id
@@ -63,15 +68,21 @@ func (j *Judge) episode(g *graph, e *ending) *episode {
 		}
 	}
 	if ep == nil {
-		ep = &episode{id: id, moved: j.clock.honest}
+		ep = &episode{}
 	}
 	for _, l := range e.locks {
 		j.episodes[g.locks[l].addr] = ep
 	}
 	ep.seen = j.sample
 	if ep.id != id {
-		ep.id, ep.moved, ep.resume = id, j.clock.honest, 0
-		ep.moves++
+		ep.id, ep.resume = id, 0
+	}
+	if e.end == atHolder && ep.holder != id {
+		if ep.holder != (identity{}) {
+			ep.moved = j.clock.honest
+			ep.moves++
+		}
+		ep.holder = id
 	}
 	for _, f := range ep.stands {
 		if f.seen < j.sample-1 {
@@ -98,7 +109,7 @@ func (j *Judge) judge(g *graph, e *ending, a *Actions) {
 // judgeStuck judges an ending that by its structure never dissolves.
 func (j *Judge) judgeStuck(g *graph, e *ending, ep *episode, a *Actions) {
 	c := g.core(e)
-	ripe, missing := j.confirm(g, c, ep.asked == j.sample-1)
+	ripe, missing := j.confirm(g, c)
 	age := j.clock.honest - g.nodes[c.chain[0].node].fact.first
 	t := teller{j: j, g: g, e: e, ep: ep, core: c, age: age}
 	switch {
@@ -119,6 +130,11 @@ func (j *Judge) judgeStuck(g *graph, e *ending, ep *episode, a *Actions) {
 		}
 		for _, l := range c.locks {
 			a.word(g, l)
+		}
+		for _, l := range e.from { // for who else hangs on
+			if !g.locks[l].known && !g.locks[l].kept {
+				a.word(g, l)
+			}
 		}
 		ep.asked = j.sample
 	}
@@ -149,15 +165,15 @@ func (j *Judge) judgeOpen(g *graph, e *ending, ep *episode, a *Actions) {
 	var holder *node
 	if last := &g.locks[e.locks[0]]; e.end == atHolder {
 		holder = &g.nodes[last.holders()[last.pick].node]
-		if holder.look != nil {
-			ep.resume = j.clock.honest + relook
-		}
+	}
+	if ep.asked == j.sample-1 && (holder == nil || j.looked(holder)) { // the answers left it open
+		ep.resume = j.clock.honest + relook
 	}
 	age := int64(0)
 	if place >= 0 && ep.told == untold {
 		age = j.clock.honest - g.nodes[place].fact.first
 	}
-	if age >= j.fallback && j.seen(ep, &g.nodes[place], holder) {
+	if age >= j.fallback && j.looked(&g.nodes[place]) && (holder == nil || j.looked(holder)) {
 		t := teller{j: j, g: g, e: e, ep: ep, core: &core{chain: g.chain(place)}, age: age}
 		t.open(a, holder)
 		return
@@ -168,24 +184,23 @@ func (j *Judge) judgeOpen(g *graph, e *ending, ep *episode, a *Actions) {
 	ep.asked = j.sample
 	if age+2*j.period >= j.fallback {
 		a.look(g, place)
-		a.word(g, g.nodes[place].lock)
 	}
 	if holder != nil {
-		a.look(g, g.byID[holder.id])
+		a.look(g, g.picked(e.locks[0]).node)
+		for k, h := range g.locks[e.locks[0]].holders() { // other readers may not be able to go on
+			if k < maxReaders && g.nodes[h.node].fate == busy {
+				a.look(g, h.node)
+			}
+		}
 	}
-	for _, l := range e.locks {
+	for _, l := range e.from { // any of them may turn out to lead elsewhere
 		a.word(g, l)
 	}
 }
 
-// seen reports whether the place and the holder were looked at in this sample,
-// or could not be though the last one called for it.
-func (j *Judge) seen(ep *episode, place, holder *node) bool {
-	if ep.asked == j.sample-1 {
-		return true
-	}
-	return place.fact.last == j.sample && (holder == nil || holder.look != nil)
-}
+// looked reports whether there is a look at n in this sample, or there is none
+// though the last one called for it.
+func (j *Judge) looked(n *node) bool { return n.look != nil || j.asked[n.id] }
 
 // asks reports whether looks are worth their while: not again and again if the
 // last ones led nowhere, but in time for the fallback budget.

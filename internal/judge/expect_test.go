@@ -51,24 +51,41 @@ func ids(links []event.Link) (all []uint64) {
 
 func spaced(ids []uint64) string { return strings.Trim(fmt.Sprint(ids), "[]") }
 
-// record writes what the judge did at this sample, if anything.
+// record writes what the judge did at this sample, if anything; of calls for
+// the same again and again only how many there were.
 func (p *player) record() {
 	a := p.last
-	if len(a.Look)+len(a.Words)+len(a.Findings) == 0 {
-		return
-	}
 	var locks []string
 	for _, w := range a.Words {
 		locks = append(locks, p.world.nameOf(w))
 	}
-	fmt.Fprintf(&p.log, "%.1f", float64(p.world.now)/1e9)
+	at, asks := float64(p.world.now)/1e9, ""
 	if len(a.Look)+len(a.Words) > 0 {
-		fmt.Fprintf(&p.log, " look at %s, read %s", spaced(a.Look), strings.Join(locks, " "))
+		asks = fmt.Sprintf("look at [%s], read [%s]", spaced(a.Look), strings.Join(locks, " "))
 	}
-	p.log.WriteByte('\n')
+	switch {
+	case asks != "" && asks == p.asks:
+		p.again++
+	case asks != "":
+		p.flush()
+		fmt.Fprintf(&p.log, "%.1f %s\n", at, asks)
+		p.asks = asks
+	}
+	if len(a.Findings) > 0 {
+		p.flush()
+		fmt.Fprintf(&p.log, "%.1f\n", at)
+	}
 	for _, f := range a.Findings {
 		p.finding(f)
 	}
+}
+
+// flush ends a run of equal calls.
+func (p *player) flush() {
+	if p.again > 0 {
+		fmt.Fprintf(&p.log, "    and %d times more\n", p.again)
+	}
+	p.asks, p.again = "", 0
 }
 
 func (p *player) finding(f event.Finding) {

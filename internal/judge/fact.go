@@ -34,8 +34,15 @@ type fact struct {
 
 	agreed int  // looks that agreed with it since stood
 	last   int  // the sample in which the last of them did
+	denied bool // it was contradicted once
 	told   bool // as somebody who waits
 	fate   fate // of a goroutine that holds a lock and waits for none
+}
+
+// lastWord is the word of a lock as it was read last.
+type lastWord struct {
+	word event.Word
+	seen int // the last sample in which somebody waited on the lock
 }
 
 // touch returns what is remembered of an occurrence that the current sample
@@ -64,6 +71,14 @@ func (f *fact) restart(c *clock) {
 	f.samples, f.agreed = 0, 0
 }
 
+// deny takes f to have begun anew, because what was asked for contradicts it.
+// A goroutine that does stand there is found all the same, a little later: a
+// collector that shrinks its stack can spoil a look.
+func (f *fact) deny(c *clock) {
+	f.restart(c)
+	f.denied = true
+}
+
 // agree counts a look of the given sample that shows what f says.
 func (f *fact) agree(sample int) {
 	if f.last != sample {
@@ -77,6 +92,11 @@ func (j *Judge) forget() {
 	for key, f := range j.facts {
 		if f.seen < j.sample-1 {
 			delete(j.facts, key)
+		}
+	}
+	for lock, w := range j.words {
+		if w.seen < j.sample-1 {
+			delete(j.words, lock)
 		}
 	}
 	for lock, e := range j.episodes {

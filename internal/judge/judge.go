@@ -32,6 +32,12 @@ type Judge struct {
 	sample   int // counts the samples that were judged
 	facts    map[factKey]*fact
 	episodes map[uint64]*episode // by the address of each lock they are about
+	asked    map[uint64]bool     // the goroutines that the last sample called for
+	words    map[uint64]lastWord // by the address of each lock on which somebody waits
+
+	// Memory of the last graph, to be used again.
+	nodes  []node
+	nodeOf []int
 }
 
 // New returns a judge that has seen nothing yet.
@@ -49,6 +55,7 @@ func New(c Config) *Judge {
 		fallback:   or(c.Fallback, 10*time.Second),
 		facts:      map[factKey]*fact{},
 		episodes:   map[uint64]*episode{},
+		words:      map[uint64]lastWord{},
 	}
 }
 
@@ -74,6 +81,10 @@ func (j *Judge) Step(s event.Sample) Actions {
 	}
 	j.forget()
 	a.Look, a.Words = ascending(a.Look), ascending(a.Words)
+	j.asked = make(map[uint64]bool, len(a.Look))
+	for _, id := range a.Look {
+		j.asked[id] = true
+	}
 	return a
 }
 

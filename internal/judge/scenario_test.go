@@ -29,7 +29,9 @@ const told = "-- told --\n"
 //	is ID unseen WHY | is ID as recorded
 //	word LOCK (holding | pending | none | unreadable) [READERS]
 //	orphan ID SITE#SEQ on LOCK
-//	foreign LOCK · lost N · paused WHY · resumed
+//	foreign LOCK · lost · paused WHY · resumed
+//	again ID               another cell, an empty one, claims to be it
+//	deaf                   nothing that is asked for is answered
 //	until SECONDS          samples, one a period
 //	jump SECONDS           the next sample is taken then and not before
 //	expect nothing
@@ -57,6 +59,7 @@ func TestScenarios(t *testing.T) {
 			}
 			p := &player{t: t, world: newWorld(), judge: New(Config{})}
 			p.play(file, story)
+			p.flush()
 			got := p.log.String()
 			if *update {
 				if err := os.WriteFile(file, []byte(story+told+got), 0o644); err != nil {
@@ -79,6 +82,8 @@ type player struct {
 	found   []event.Finding
 	current event.Finding
 	log     strings.Builder
+	asks    string // what the last sample that called for something called for
+	again   int    // how often more than once
 }
 
 func (p *player) play(file, story string) {
@@ -128,6 +133,10 @@ func (p *player) line(line string) error {
 		return p.orphan(args)
 	case "foreign":
 		w.foreign[w.addr(rest)] = true
+	case "again":
+		w.again = rest
+	case "deaf":
+		w.deaf = true
 	case "lost":
 		w.lost++
 	case "paused":

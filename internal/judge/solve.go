@@ -54,7 +54,7 @@ func (g *graph) solve() {
 func (g *graph) hopeless(i int) bool {
 	n := &g.nodes[i]
 	switch {
-	case n.twice || n.fate == busy:
+	case n.fate == busy:
 		return false
 	case n.fate == waits:
 		return g.locks[n.lock].dead && (!g.behind(n) || len(g.locks[n.lock].queued) > 0)

@@ -140,18 +140,26 @@ func (t *teller) evidence() []event.Evidence {
 			all = append(all, t.ofLock(&t.g.locks[i])...)
 		}
 	}
-	f, c := t.node(0).fact, &t.j.clock
-	void := c.void - f.void
-	all = append(all, t.says(event.Watcher, "%d of %d intervals between samples count since then; the others were late or the process was paused", c.ticks-f.ticks-void, c.ticks-f.ticks))
+	all = append(all, t.ofWatcher())
 	if why := t.g.s.Process.Unknown; why != "" {
 		all = append(all, t.says(event.Kernel, "whether the process was paused is not known: %s", why))
 	}
 	return all
 }
 
+// ofWatcher says how much of the time the watcher can vouch for.
+func (t *teller) ofWatcher() event.Evidence {
+	f, c := t.node(0).fact, &t.j.clock
+	all, void := c.ticks-f.ticks, c.void-f.void
+	if void == 0 {
+		return t.says(event.Watcher, "all of the %d intervals between samples since then were on time", all)
+	}
+	return t.says(event.Watcher, "%d of the %d intervals between samples since then were on time; in the others the watcher was late or the process paused, they do not count", all-void, all)
+}
+
 func (t *teller) ofNode(n *node) (all []event.Evidence) {
 	if n.op != nil && n.fate != gone {
-		all = append(all, t.says(event.Marks, "goroutine %d has been at %s for %s: %s, the same occurrence in %d samples",
+		all = append(all, t.says(event.Marks, "goroutine %d has been at %s for at least %s: %s, the same occurrence in %d samples",
 			n.id, n.op.Site.Place(), since(t.j.clock.honest-n.fact.first), doing(n.op), n.fact.samples))
 	}
 	switch look := n.look; {

@@ -115,7 +115,7 @@ func (t *teller) unproven(missing []string) string {
 	if len(missing) > 3 {
 		missing = append(missing[:3:3], "and more")
 	}
-	return fmt.Sprintf("%s; that is how the records have it, but it was not confirmed: %s", t.clauses(), strings.Join(missing, "; "))
+	return fmt.Sprintf("%s; that is how the records have it, but it was not confirmed: %s", t.stuck(), strings.Join(missing, "; "))
 }
 
 // open tells of a chain that ends where nothing is proven.
@@ -168,8 +168,6 @@ func (t *teller) ofHolder(n *node) (event.Verdict, event.Class, string) {
 	switch {
 	case moved:
 		return event.Slow, event.Inferred, who + " moves"
-	case n.twice:
-		return event.Unknown, event.Undecided, who + " is claimed by two cells"
 	case n.look == nil:
 		return event.Unknown, event.Undecided, "no look at " + who + " was given"
 	case n.look.Err != "":
@@ -178,6 +176,8 @@ func (t *teller) ofHolder(n *node) (event.Verdict, event.Class, string) {
 		return event.Slow, event.Inferred, who + " is running"
 	case n.look.Status == event.Runnable:
 		return event.Slow, event.Inferred, who + " wants to run and has no processor"
+	case n.op != nil && n.op.Site.Kind.IsLock() && t.denied(n):
+		return event.Unknown, event.Undecided, fmt.Sprintf("by its record %s %s, but the runtime or the lock contradicts that", who, doing(n.op))
 	case n.op != nil && n.op.Site.Kind.IsLock():
 		return event.Slow, event.Inferred, who + " has not waited for long itself"
 	case n.op != nil:
@@ -186,6 +186,12 @@ func (t *teller) ofHolder(n *node) (event.Verdict, event.Class, string) {
 		return event.Unknown, event.Undecided, who + " is in a system call that is not woven; whether that ends cannot be told"
 	}
 	return event.Unknown, event.Undecided, fmt.Sprintf("%s waits (%s) in code that is not woven; whether that ends cannot be told", who, n.look.Reason)
+}
+
+// denied reports whether the record that n waits on a lock was contradicted.
+func (t *teller) denied(n *node) bool {
+	f := t.j.facts[factKey{n.id, n.op.Seq, asWait}]
+	return f != nil && f.denied
 }
 
 // refuted says what would show that the verdict is wrong.
@@ -212,8 +218,19 @@ func (t *teller) refuted(v event.Verdict) string {
 		return "everything in the chain stands still"
 	case v == event.Unknown:
 		return moves
-	case t.e.end == cycle || t.e.end == atNever:
-		return fmt.Sprintf("%s, or %s is released by code that is not woven", moves, strings.Join(what, " or "))
+	case t.e.end != cycle && t.e.end != atNever || !t.core.paired():
+		return fmt.Sprintf("%s, or %s is released by another goroutine", moves, strings.Join(what, " or "))
 	}
-	return fmt.Sprintf("%s, or %s is released by another goroutine", moves, strings.Join(what, " or "))
+	return fmt.Sprintf("%s, or %s is released by code that is not woven", moves, strings.Join(what, " or "))
+}
+
+// paired reports whether all locks that c rests on were taken where the same
+// function releases them.
+func (c *core) paired() bool {
+	for _, h := range c.holds {
+		if !h.rec.Site.Paired {
+			return false
+		}
+	}
+	return true
 }

@@ -24,6 +24,8 @@ type world struct {
 	foreign map[uint64]bool
 	process event.Process
 	lost    uint64
+	again   string // a goroutine that has two cells
+	deaf    bool
 }
 
 func newWorld() *world {
@@ -222,6 +224,12 @@ func (w *world) sample(a Actions) event.Sample {
 		s.Goroutines = append(s.Goroutines, g)
 	}
 	w.torn = map[uint64]event.Goroutine{}
+	if id, err := strconv.ParseUint(w.again, 10, 64); err == nil {
+		s.Goroutines = append(s.Goroutines, event.Goroutine{ID: id})
+	}
+	if w.deaf {
+		return s
+	}
 	for _, id := range a.Look {
 		s.Looks[id] = w.look(id)
 	}
