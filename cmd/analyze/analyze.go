@@ -33,10 +33,11 @@ func Analyze(ctx context.Context, prog *load.Program, scope Scope) (*Model, erro
 	}
 	m := &Model{Runtime: layout}
 	m.Stats.Packages = len(prog.Packages)
-	regions, err := findRegions(ctx, prog, scope, &m.Stats)
+	regions, unsure, err := search(ctx, prog, scope, &m.Stats)
 	if err != nil {
 		return nil, err
 	}
+	var visits []*visit
 	for _, p := range prog.Packages {
 		if !scope.selects(p) {
 			continue
@@ -44,35 +45,67 @@ func Analyze(ctx context.Context, prog *load.Program, scope Scope) (*Model, erro
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		m.Stats.InScope++
-		m.addPackage(prog, p, regions)
+		visits = append(visits, visitPackage(prog, p, regions, unsure))
+	}
+	m.Stats.InScope = len(visits)
+	for _, v := range visits {
+		m.add(v, unsure)
 	}
 	return m, nil
 }
 
-// addPackage adds what is found in p. Ordinals run through all its files.
-func (m *Model) addPackage(prog *load.Program, p *load.Package, regions map[ast.Stmt]*cause) {
-	names := packageNames(p)
+// visit is a package and what was found in its files.
+type visit struct {
+	pkg   *load.Package
+	names names
+	files []*visitor
+}
+
+// visitPackage visits the files of p. Those that cannot be woven are looked at
+// too: they may release locks.
+func visitPackage(prog *load.Program, p *load.Package, regions map[ast.Stmt]*cause, unsure unsure) *visit {
+	out := &visit{pkg: p, names: packageNames(p)}
+	plain := make(map[*ast.File]bool)
+	for _, f := range p.Files {
+		plain[f.Syntax] = true
+		v := newVisitor(prog, p, f, out.names, regions, unsure)
+		v.walk()
+		out.files = append(out.files, v)
+	}
+	for _, f := range p.Syntax {
+		if !plain[f] {
+			v := newVisitor(prog, p, &load.File{Syntax: f}, out.names, regions, unsure)
+			v.funcs[0].blocked = whyCgo
+			v.walk()
+		}
+	}
+	return out
+}
+
+const whyCgo = "it imports C: the compiler sees another file that cgo made of it"
+
+// add adds what was found in a package. Ordinals run through all its files.
+func (m *Model) add(found *visit, unsure unsure) {
+	p := found.pkg
 	out := Package{
 		Path: p.Path, Name: p.Name, Dir: p.Dir,
-		Hook: names.hook, Base: names.base, Generated: names.generated,
+		Hook: found.names.hook, Base: found.names.base, Generated: found.names.generated,
 	}
 	if p.Module != nil {
 		out.Module = p.Module.Path
 	}
 	ordinal := 0
-	for _, f := range p.Files {
-		v := newVisitor(prog, p, f, names, regions)
-		v.walk()
+	for _, v := range found.files {
+		v.drop(unsure)
+		file, regions := v.file(&ordinal)
 		m.Skipped = append(m.Skipped, v.skipped()...)
-		file, found := v.file(&ordinal)
-		m.Regions = append(m.Regions, found...)
+		m.Regions = append(m.Regions, regions...)
 		if len(file.Rewrites) > 0 {
 			out.Files = append(out.Files, file)
 		}
 	}
 	for _, path := range p.Cgo {
-		m.Skipped = append(m.Skipped, Skip{p.Path, path, "file", "it imports C: the compiler sees another file that cgo made of it"})
+		m.Skipped = append(m.Skipped, Skip{p.Path, path, "file", whyCgo})
 	}
 	if len(out.Files) > 0 {
 		m.Packages = append(m.Packages, out)

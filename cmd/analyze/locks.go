@@ -61,21 +61,17 @@ func (v *visitor) method(n *ast.SelectorExpr) {
 			return
 		}
 	}
-	v.lockMethod(n, sel, f, m)
+	v.lockMethod(n, sel, m)
 }
 
-func (v *visitor) lockMethod(n *ast.SelectorExpr, sel *types.Selection, f *types.Func, m lockMethod) {
+func (v *visitor) lockMethod(n *ast.SelectorExpr, sel *types.Selection, m lockMethod) {
 	what := types.ExprString(n)
 	path, recv, spelled := v.embedded(sel)
 	if !spelled {
-		// The lock cannot be named here, but perhaps what it is embedded in is a
-		// Locker. The other methods have no such way.
-		l, ok := lockerMethods[f.Name()]
-		if !ok {
-			v.skip(n.Sel.Pos(), what, "the lock is promoted through an unexported field of another package")
-			return
-		}
-		m, path, recv = l, "", sel.Recv()
+		why := "the lock is promoted through an unexported field of another package"
+		v.skip(n.Sel.Pos(), what, why)
+		v.unsure.add(v.lockVar(n), "another package uses it, through a field that cannot be named there, at "+placeOf(v.prog.Fset, n.Pos()))
+		return
 	}
 	_, pointer := recv.Underlying().(*types.Pointer)
 	addr := !pointer && !types.IsInterface(recv)
@@ -112,7 +108,10 @@ func (v *visitor) lockMethod(n *ast.SelectorExpr, sel *types.Selection, f *types
 
 // addLock adds the rewrite r of the method n.
 func (v *visitor) addLock(n *ast.SelectorExpr, m lockMethod, r Rewrite) {
-	o := &op{rewrite: r}
+	o := &op{rewrite: r, lockVar: v.lockVar(n)}
+	if m.kind == "" && v.fn().blocked != "" {
+		v.unsure.add(o.lockVar, "it is released at "+placeOf(v.prog.Fset, n.Pos())+", where no hook can be: "+v.fn().blocked)
+	}
 	key := lockKey(v.info, n.X, r.Path)
 	if m.kind == "" {
 		if r.Call {

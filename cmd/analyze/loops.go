@@ -108,6 +108,18 @@ func breaks(n ast.Node, label string, direct bool) bool {
 	return found
 }
 
+// targets reports whether a break or continue in n names label.
+func targets(n ast.Node, label string) bool {
+	found := false
+	ast.Inspect(n, func(c ast.Node) bool {
+		if b, ok := c.(*ast.BranchStmt); ok && b.Label != nil && b.Label.Name == label && b.Tok != token.GOTO {
+			found = true
+		}
+		return !found
+	})
+	return found
+}
+
 // loopsOf returns the endless loops of the function n, those of the literals
 // in it left out.
 func loopsOf(info *types.Info, n ast.Node) map[ast.Stmt]string {

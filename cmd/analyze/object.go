@@ -26,12 +26,25 @@ func objectName(info *types.Info, x ast.Expr) string {
 		}
 		return types.ExprString(x)
 	case *ast.CallExpr:
-		return calleeName(info, x) + "()"
+		return callName(info, x)
 	case *ast.TypeAssertExpr:
 		return objectName(info, x.X)
 	default:
 		return types.ExprString(x)
 	}
+}
+
+// callName names the result of a call. A conversion, and RLocker, is another
+// view of what there was.
+func callName(info *types.Info, call *ast.CallExpr) string {
+	if info.Types[call.Fun].IsType() && len(call.Args) == 1 {
+		return objectName(info, call.Args[0])
+	}
+	name := calleeName(info, call)
+	if s, ok := call.Fun.(*ast.SelectorExpr); ok && name == "(*sync.RWMutex).RLocker" {
+		return objectName(info, s.X)
+	}
+	return name + "()"
 }
 
 func identName(obj types.Object, name string) string {
@@ -50,7 +63,7 @@ func selectorName(info *types.Info, x *ast.SelectorExpr) string {
 		return identName(info.ObjectOf(x.Sel), x.Sel.Name)
 	}
 	owner := fieldOwner(sel)
-	if owner == "" {
+	if owner == "" || owner == "sync.Cond" { // c.L is the lock of c, not of all conditions
 		return objectName(info, x.X) + "." + x.Sel.Name
 	}
 	return owner + "." + x.Sel.Name

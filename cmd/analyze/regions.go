@@ -6,6 +6,7 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
+	"maps"
 	"slices"
 
 	"golang.org/x/tools/go/callgraph"
@@ -28,11 +29,12 @@ type cause struct {
 	chain   []Step
 }
 
-// findRegions returns the endless loops of goroutines, in scope.
-func findRegions(ctx context.Context, prog *load.Program, scope Scope, stats *Stats) (map[ast.Stmt]*cause, error) {
+// search returns what takes the whole program to see: the endless loops of
+// goroutines, in scope, and locks that hooks cannot follow.
+func search(ctx context.Context, prog *load.Program, scope Scope, stats *Stats) (map[ast.Stmt]*cause, unsure, error) {
 	program := buildSSA(prog)
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	funcs := ssautil.AllFunctions(program)
 	stats.Functions = len(funcs)
@@ -40,7 +42,7 @@ func findRegions(ctx context.Context, prog *load.Program, scope Scope, stats *St
 	// goes, which takes less memory than handing it in.
 	graph := vta.CallGraph(funcs, nil)
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	w := &walker{prog: prog, graph: graph, inScope: make(map[*types.Package]*load.Package), reached: make(map[*ssa.Function]*reach)}
 	for _, p := range prog.Packages {
@@ -48,9 +50,10 @@ func findRegions(ctx context.Context, prog *load.Program, scope Scope, stats *St
 			w.inScope[p.Types] = p
 		}
 	}
-	w.start(funcs, stats)
+	sorted := slices.SortedFunc(maps.Keys(funcs), w.compare)
+	w.start(sorted, stats)
 	w.follow()
-	return w.regions(stats), nil
+	return w.regions(stats), converted(sorted, prog.Fset), nil
 }
 
 func buildSSA(prog *load.Program) *ssa.Program {
@@ -90,16 +93,12 @@ func (r *reach) root() *reach {
 
 // start puts the functions that go statements in scope start, and main, which
 // the runtime starts, at the beginning.
-func (w *walker) start(funcs map[*ssa.Function]bool, stats *Stats) {
-	var starters []*ssa.Function
-	for fn := range funcs {
-		if w.packageOf(fn) != nil {
-			starters = append(starters, fn)
-		}
-	}
-	slices.SortFunc(starters, w.compare)
+func (w *walker) start(funcs []*ssa.Function, stats *Stats) {
 	statements := make(map[token.Pos]bool)
-	for _, fn := range starters {
+	for _, fn := range funcs {
+		if w.packageOf(fn) == nil {
+			continue
+		}
 		if isMain(fn) {
 			w.add(&reach{fn: fn})
 		}

@@ -21,6 +21,7 @@ type visitor struct {
 	info    *types.Info
 	names   names
 	regions map[ast.Stmt]*cause
+	unsure  unsure
 	noChans string // why channel operations are not woven in this file, "" if they are
 
 	stack []ast.Node  // from the file to the parent of the node visited
@@ -49,8 +50,11 @@ type function struct {
 type op struct {
 	site    *event.Site // nil if it needs none
 	rewrite Rewrite
-	cause   *cause // of a region
-	lock    *lock  // of an operation that acquires a lock
+	cause   *cause     // of a region
+	lock    *lock      // of an operation that acquires a lock
+	lockVar *types.Var // of any operation on one, if it is known
+	pos     token.Pos
+	what    string
 }
 
 type skipAt struct {
@@ -58,9 +62,9 @@ type skipAt struct {
 	Skip
 }
 
-func newVisitor(prog *load.Program, p *load.Package, f *load.File, n names, regions map[ast.Stmt]*cause) *visitor {
+func newVisitor(prog *load.Program, p *load.Package, f *load.File, n names, regions map[ast.Stmt]*cause, unsure unsure) *visitor {
 	return &visitor{
-		prog: prog, pkg: p, src: f, info: p.Info, names: n, regions: regions,
+		prog: prog, pkg: p, src: f, info: p.Info, names: n, regions: regions, unsure: unsure,
 		noChans: noGenerics(p, f.Syntax),
 		funcs:   []*function{{name: "init", group: new(group)}},
 		heads:   make(map[ast.Node]bool),
@@ -86,7 +90,9 @@ func (v *visitor) walk() {
 func (v *visitor) enter(n ast.Node) {
 	switch n := n.(type) {
 	case *ast.FuncDecl:
-		v.funcs = append(v.funcs, &function{name: funcName(n), body: n.Body, blocked: directive(n.Doc), group: new(group)})
+		v.funcs = append(v.funcs, &function{
+			name: funcName(n), body: n.Body, blocked: cmp.Or(v.fn().blocked, directive(n.Doc)), group: new(group),
+		})
 	case *ast.FuncLit:
 		v.funcs = append(v.funcs, v.literal(n))
 	case *ast.ForStmt:
@@ -191,6 +197,7 @@ func (v *visitor) add(o *op, p token.Pos, what string) {
 		v.skip(p, what, why)
 		return
 	}
+	o.pos, o.what = p, what
 	v.ops = append(v.ops, o)
 	switch o.rewrite.Form {
 	case Loop, Select, Statement, Hoist:
@@ -240,20 +247,26 @@ func placeOf(fset *token.FileSet, p token.Pos) string {
 	return fmt.Sprintf("%s:%d", at.Filename, at.Line)
 }
 
-// labelled returns where the statement visited begins, its labels included,
-// and the label that break and continue know it by.
+// labelled returns where the statement visited begins, and the label that
+// break and continue know it by. Its labels are part of it if one of those
+// does: then nothing can stand between. Otherwise they only serve goto, which
+// is to arrive before what is put there.
 func (v *visitor) labelled(n ast.Stmt) (start token.Pos, label string) {
 	start = n.Pos()
 	for i := 0; ; i++ {
 		l, ok := v.parent(i).(*ast.LabeledStmt)
 		if !ok {
-			return start, label
+			break
 		}
 		if label == "" {
 			label = l.Label.Name
 		}
 		start = l.Pos()
 	}
+	if label == "" || !targets(n, label) {
+		start = n.Pos()
+	}
+	return start, label
 }
 
 // region adds the loop n if it is one of a goroutine.
