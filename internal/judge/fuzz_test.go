@@ -120,6 +120,8 @@ func steps(data []byte) []event.Sample {
 func FuzzStep(f *testing.F) {
 	f.Add([]byte("0"))
 	f.Add([]byte("a goroutine waits for a lock that it holds, and so do its sisters"))
+	// Two cells, one of them empty, claim to be the goroutine that waits for itself.
+	f.Add([]byte("000001000000000000000009002000100A01000000000000000010A0000000000000000007000000A0000000000000000000090001120000000000001000000000000000001000000000000000000000008"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		one, two := New(Config{Fallback: 1500e6}), New(Config{Fallback: 1500e6})
 		for _, s := range steps(data) {

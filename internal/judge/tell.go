@@ -165,13 +165,27 @@ func (t *teller) ofNode(n *node) (all []event.Evidence) {
 	switch look := n.look; {
 	case look == nil || look.Err != "":
 	case look.Status != event.Waiting:
-		all = append(all, t.says(event.Runtime, "goroutine %d is %s%s", n.id, look.Status, frameOf(n)))
+		all = append(all, t.says(event.Runtime, "goroutine %d %s%s", n.id, status(look.Status), frameOf(n)))
 	case look.Object != 0:
 		all = append(all, t.says(event.Runtime, "goroutine %d is parked in %s on %#x%s%s", n.id, look.Reason, look.Object, frameOf(n), looks(n)))
 	default:
 		all = append(all, t.says(event.Runtime, "goroutine %d is parked in %s%s%s", n.id, look.Reason, frameOf(n), looks(n)))
 	}
 	return all
+}
+
+func status(s event.Status) string {
+	switch s {
+	case event.Running:
+		return "is running"
+	case event.Runnable:
+		return "wants to run"
+	case event.Syscall:
+		return "is in a system call"
+	case event.Gone:
+		return "has ended"
+	}
+	return fmt.Sprintf("is in a state that is not known (%q)", string(s))
 }
 
 // frameOf names the frame that matters: the one at the site, or the innermost.
