@@ -26,10 +26,16 @@ func (cfg Config) buildFlags() []string {
 // be written is found out here, before the long work.
 func outputPath(cfg Config, executable string) (string, error) {
 	out := cfg.Output
+	if out == "" {
+		out = executable
+	}
 	if !filepath.IsAbs(out) {
 		out = filepath.Join(cfg.Dir, out)
 	}
-	if isDir(out) || strings.HasSuffix(cfg.Output, string(filepath.Separator)) {
+	switch {
+	case cfg.Output == "" && isDir(out):
+		return "", fmt.Errorf("the output %s is a directory: name a file with -o", out)
+	case isDir(out), strings.HasSuffix(cfg.Output, string(filepath.Separator)):
 		out = filepath.Join(out, executable)
 	}
 	const write = 2 // W_OK of access(2)

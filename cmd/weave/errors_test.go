@@ -37,6 +37,7 @@ func TestRefused(t *testing.T) {
 		{"-modfile", func(_ string, c *Config) { c.BuildFlags = []string{"--modfile=x.mod"} }, []string{"a flag -modfile of its own"}},
 		{"scope without a match", func(_ string, c *Config) { c.Scope = []string{"example.org/..."} }, []string{`"example.org/..." matches no package`}},
 		{"output's directory", func(_ string, c *Config) { c.Output = "/sys/" }, []string{"/sys", "name another file with -o"}},
+		{"output is a package", func(_ string, c *Config) { c.Output = "" }, []string{"/good is a directory: name a file with -o"}},
 		{"output is a source", func(_ string, c *Config) { c.Output = "go.mod" }, []string{"is not an object file; name another file with -o"}},
 		{"cache is a file", func(_ string, c *Config) { c.CacheDir = file }, []string{"lifesign's cache, " + file + ", cannot be written", "set XDG_CACHE_HOME"}},
 		{"cache is read-only", func(_ string, c *Config) { c.CacheDir = readOnly }, []string{"lifesign's cache, " + readOnly + ", cannot be written", "set XDG_CACHE_HOME"}},

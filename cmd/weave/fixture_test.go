@@ -46,7 +46,7 @@ func runTests(m *testing.M) int {
 	if err := writeProxy(proxy, "testdata/modules.txtar"); err != nil {
 		panic(err)
 	}
-	shared = world{modCache: filepath.Join(dir, "mod"), cache: filepath.Join(dir, "cache")}
+	shared = world{modCache: filepath.Join(dir, "mod"), cache: filepath.Join(dir, "cache of lifesign")} // spaces and all
 	shared.env = append(os.Environ(),
 		"GOPROXY=file://"+proxy, "GOSUMDB=off", "GOMODCACHE="+shared.modCache,
 		"GOFLAGS=-modcacherw", "GOWORK=", "GOTOOLCHAIN=local")
@@ -251,7 +251,7 @@ func run(t *testing.T, binary string, args ...string) string {
 
 // places returns the lines of a crash report that say where its goroutine was.
 func places(report string) string {
-	lines := regexp.MustCompile(`(?m)^\t(\S+\.go:\d+)`).FindAllStringSubmatch(report, -1)
+	lines := regexp.MustCompile(`(?m)^\t(.+\.go:\d+)`).FindAllStringSubmatch(report, -1)
 	var out []string
 	for _, l := range lines {
 		if !strings.Contains(l[1], "/src/runtime/") {
