@@ -160,7 +160,7 @@ func (w *weaver) hoist(r *analyze.Rewrite) error {
 	for semicolon < r.End && (w.src[semicolon] == ' ' || w.src[semicolon] == '\t') {
 		semicolon++
 	}
-	if w.src[semicolon] != ';' {
+	if semicolon == r.End || w.src[semicolon] != ';' {
 		return fmt.Errorf("there is no semicolon at byte %d", r.Cut)
 	}
 	w.replace(r.Start, len(r.Word), "{ "+w.call("Enter", r)+";", r)

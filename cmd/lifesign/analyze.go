@@ -112,9 +112,13 @@ func printModel(w io.Writer, m *analyze.Model, took time.Duration) error {
 		number(s.Packages, "package"), s.InScope, number(s.GoStatements, "go statement"),
 		number(len(m.Regions), "region"), number(s.RegionFuncs, "function"),
 		number(l.count, "operation"), len(m.Skipped), took.Seconds())
-	_, err := io.WriteString(w, l.text.String())
+	_, err := io.WriteString(w, trailing.ReplaceAllString(l.text.String(), ""))
 	return err
 }
+
+// trailing matches what the columns leave behind a line whose last cell is
+// empty.
+var trailing = regexp.MustCompile(`(?m) +$`)
 
 // listing is the text that is printed, in the making. Files below the current
 // directory are named relative to it, others by their last element: the

@@ -1,0 +1,113 @@
+package analyze_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/lifesign-go/lifesign/cmd/analyze"
+	"github.com/lifesign-go/lifesign/cmd/load"
+)
+
+const program = `package main
+
+import (
+	"net"
+	"sync"
+)
+
+type server struct {
+	mu   sync.Mutex
+	work chan func()
+	run  []func()
+}
+
+func main() {
+	s := &server{work: make(chan func())}
+	s.run = append(s.run, s.loop, func() { s.serve(nil) })
+	for _, f := range s.run {
+		go f()
+	}
+}
+
+func (s *server) loop() {
+	for f := range s.work {
+		s.mu.Lock()
+		f()
+		s.mu.Unlock()
+	}
+}
+
+func (s *server) serve(l net.Listener) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		s.work <- func() { c.Close() }
+	}
+}
+`
+
+func loaded(t *testing.T) *load.Program {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{"go.mod": "module prog\n\ngo 1.21\n", "main.go": program} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	prog, err := load.Load(context.Background(), load.Config{Dir: dir, Env: environment()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return prog
+}
+
+// The model depends on the program alone, and survives JSON.
+func TestAnalyzeIsDeterministic(t *testing.T) {
+	prog := loaded(t)
+	var first []byte
+	for i := 0; i < 2; i++ {
+		m, err := analyze.Analyze(context.Background(), prog, analyze.Scope{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = got
+		} else if string(got) != string(first) {
+			t.Errorf("the model is\n%s\nand was\n%s", got, first)
+		}
+		var again analyze.Model
+		if err := json.Unmarshal(got, &again); err != nil {
+			t.Fatal(err)
+		}
+		if len(m.Regions) != 2 || len(again.Packages) != 1 || len(again.Packages[0].Files[0].Sites) != 6 {
+			t.Errorf("%d regions, %+v, want 2 and 6 sites", len(m.Regions), again.Packages)
+		}
+	}
+}
+
+func TestAnalyzeErrors(t *testing.T) {
+	prog := loaded(t)
+	scope, err := analyze.ParseScope("nobody.example/...")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var none *analyze.ScopeError
+	if _, err := analyze.Analyze(context.Background(), prog, scope); !errors.As(err, &none) || none.Pattern != "nobody.example/..." {
+		t.Errorf("error %v, want one that names the pattern", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := analyze.Analyze(ctx, prog, analyze.Scope{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want %v", err, context.Canceled)
+	}
+}
