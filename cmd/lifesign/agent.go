@@ -87,7 +87,7 @@ func (a *agent) watch() {
 			return
 		case <-late.C:
 			if !known {
-				a.tell.say("nothing is watched: the program has no hooks (lifesign build weaves them in)")
+				a.tell.say("nothing is watched: the program has no hooks, or those of another lifesign (lifesign build weaves them in)")
 			}
 			continue
 		case <-tick.C:

@@ -13,8 +13,9 @@ import (
 // symbols names the functions and lines of a Go program by its own line table,
 // which is there in stripped programs too.
 type symbols struct {
-	table *gosym.Table
-	bias  uint64 // run-time address less the address in the file
+	table  *gosym.Table
+	inline *inlining
+	bias   uint64 // run-time address less the address in the file
 
 	rename func(file string) string
 }
@@ -35,36 +36,64 @@ func loadSymbols(exe string, anchor uint64) (*symbols, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the program's symbols: %w", err)
 	}
-	table, err := gosym.NewTable(nil, gosym.NewLineTable(lines, textStart(f, lines)))
+	text := textStart(f, lines.data)
+	table, err := gosym.NewTable(nil, gosym.NewLineTable(lines.data, text))
 	if err != nil {
 		return nil, fmt.Errorf("read the program's symbols: %w", err)
 	}
-	s := &symbols{table: table}
+	s := &symbols{table: table, inline: newInlining(lines.data, lines.after(symbol(f, "go:func.*")), text)}
 	if fn := table.LookupFunc(anchorName); fn != nil && anchor != 0 {
 		s.bias = anchor - fn.Entry
 	}
 	return s, nil
 }
 
-func lineTable(f *elf.File) ([]byte, error) {
+// section is a part of a program's file, with the address it has there.
+type section struct {
+	addr uint64
+	data []byte
+}
+
+// after returns what follows an address in the section, nothing if that lies
+// elsewhere.
+func (s section) after(addr uint64) []byte {
+	if addr < s.addr || addr-s.addr > uint64(len(s.data)) {
+		return nil
+	}
+	return s.data[addr-s.addr:]
+}
+
+func lineTable(f *elf.File) (section, error) {
 	for _, s := range f.Sections {
 		if strings.HasSuffix(s.Name, ".gopclntab") {
-			return s.Data()
+			data, err := s.Data()
+			return section{s.Addr, data}, err
 		}
 	}
-	return nil, fmt.Errorf("no Go line table in it")
+	return section{}, fmt.Errorf("no Go line table in it")
+}
+
+// symbol returns the address of a symbol, 0 if the program has none or is
+// stripped.
+func symbol(f *elf.File, name string) uint64 {
+	syms, err := f.Symbols()
+	if err != nil {
+		return 0
+	}
+	for _, s := range syms {
+		if s.Name == name {
+			return s.Value
+		}
+	}
+	return 0
 }
 
 // textStart returns the address that the line table counts from. With an
 // external linker .text begins with the C library's start-up code, so the
 // symbol and the table's own header are asked first.
 func textStart(f *elf.File, lines []byte) uint64 {
-	if syms, err := f.Symbols(); err == nil {
-		for _, s := range syms {
-			if s.Name == "runtime.text" {
-				return s.Value
-			}
-		}
+	if v := symbol(f, "runtime.text"); v != 0 {
+		return v
 	}
 	const headerText = 8 + 2*8 // runtime.pcHeader.textStart
 	if len(lines) >= headerText+8 {
@@ -82,11 +111,16 @@ func textStart(f *elf.File, lines []byte) uint64 {
 func (s *symbols) frames(pcs []uint64) []event.Frame {
 	frames := make([]event.Frame, 0, len(pcs))
 	for _, pc := range pcs {
-		file, line, fn := s.table.PCToLine(pc - s.bias - 1)
-		if fn == nil {
-			continue
+		pc = pc - s.bias - 1
+		for _, c := range s.inline.at(pc) {
+			if file, line, fn := s.table.PCToLine(pc); fn != nil {
+				frames = append(frames, event.Frame{Func: c.name, File: s.rename(file), Line: line})
+			}
+			pc = c.parent
 		}
-		frames = append(frames, event.Frame{Func: fn.Name, File: s.rename(file), Line: line})
+		if file, line, fn := s.table.PCToLine(pc); fn != nil {
+			frames = append(frames, event.Frame{Func: fn.Name, File: s.rename(file), Line: line})
+		}
 	}
 	return frames
 }
