@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -178,5 +179,29 @@ func checkCache(t *testing.T, dir string) {
 		if strings.Contains(line, ".tmp ") {
 			t.Errorf("unfinished in the cache: %s", line)
 		}
+	}
+}
+
+// TestVendor follows the advice that a refused vendor directory is given, by
+// way of a symbolic link to the program's directory.
+func TestVendor(t *testing.T) {
+	real, dir := program(t, "whole"), filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(real, dir); err != nil {
+		t.Fatal(err)
+	}
+	goRun(t, dir, "mod", "vendor")
+	before := treeSum(t, real)
+	cfg := shared.config(dir)
+	if _, err := Build(context.Background(), cfg); err == nil || !strings.Contains(err.Error(), "GOFLAGS=-mod=mod") {
+		t.Errorf("with a vendor directory: %v, want advice", err)
+	}
+	cfg.Env = append(slices.Clip(cfg.Env), "GOFLAGS=-mod=mod -modcacherw")
+	cfg.Scope = []string{"example.com/..."}
+	r := build(t, cfg)
+	if out := run(t, r.Binary); !strings.Contains(out, filepath.Join(dir, "main.go")) {
+		t.Errorf("the program does not name its source as %s:\n%s", dir, out)
+	}
+	if after := treeSum(t, real, filepath.Join(real, "woven")); after != before {
+		t.Errorf("the tree changed from\n%s\nto\n%s", before, after)
 	}
 }

@@ -19,7 +19,8 @@ import (
 //	runtime/HASH/           the runtime module, by the hash of its archive
 //
 // Builds may use it at the same time: an entry, once it is there, is changed
-// only if it is broken. It may be deleted whenever no build runs.
+// only if it is broken. It may be deleted whenever no build runs; woven programs
+// need it only for a debugger that looks for their sources.
 type cache struct{ dir string }
 
 // openCache returns the cache at dir, by default in the user's cache directory.

@@ -63,14 +63,15 @@ func (b *builder) compile(t *target, w *woven, binary string) error {
 		return fmt.Errorf("go build: %w", err)
 	}
 	failed := &GoError{Output: message}
+	// Only what a compiler or the linker says stands under the name of a package.
+	compiler := strings.HasPrefix(message, "# ") || strings.Contains(message, "\n# ")
+	if !compiler && strings.Contains(message, binary) {
+		return fmt.Errorf("%w; name another file with -o", failed)
+	}
 	if err := explainDisk(failed); err != nil {
 		return err
 	}
-	if strings.Contains(message, binary) {
-		return fmt.Errorf("%w; name another file with -o", failed)
-	}
-	// Only what a compiler or the linker says stands under the name of a package.
-	if !strings.HasPrefix(message, "# ") && !strings.Contains(message, "\n# ") {
+	if !compiler {
 		return failed
 	}
 	if err := b.plain(t); err != nil {

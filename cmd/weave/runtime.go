@@ -55,6 +55,9 @@ func compatible(m *load.Module) error {
 	if err != nil {
 		return err
 	}
+	if m.Dir == "" {
+		return fmt.Errorf("the program requires %s %s, which is not in the module cache: run go mod download", m.Path, m.Version)
+	}
 	got, err := pageVersion(filepath.Join(m.Dir, filepath.FromSlash(pageFile)), nil)
 	if err != nil {
 		return fmt.Errorf("the program requires %s %s, in which this lifesign finds no vitals page: %w; require the version of this tool", m.Path, m.Version, err)
