@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"syscall"
 	"time"
@@ -40,8 +39,8 @@ func stop(ctx context.Context, pid int) error {
 // loop with the ordinary nice value 0.
 const lowest = 19
 
-// starve takes every CPU, two at least, with busy loops, and gives the server
-// the lowest priority for good: taking it back needs privileges.
+// starve takes every CPU with a busy loop of its own, and gives the server the
+// lowest priority for good: taking it back needs privileges.
 func starve(ctx context.Context, pid int) error {
 	if err := renice(pid, lowest); err != nil {
 		return err
@@ -50,15 +49,19 @@ func starve(ctx context.Context, pid int) error {
 	if err != nil {
 		return fmt.Errorf("find the busy loop: %w", err)
 	}
+	cpus, err := allowedCPUs()
+	if err != nil {
+		return err
+	}
 	var loops []*child.Proc
 	defer func() {
 		for _, l := range loops {
 			l.Stop(0)
 		}
 	}()
-	for range max(2, runtime.NumCPU()) {
+	for _, cpu := range cpus {
 		// A loop ends by itself too, should the harness be killed.
-		l, err := child.Start(exec.CommandContext(ctx, self, "-spin", (2 * disturbed).String()))
+		l, err := child.Start(exec.CommandContext(ctx, self, "-spin", (2 * disturbed).String(), "-cpu", strconv.Itoa(cpu)))
 		if err != nil {
 			return fmt.Errorf("start a busy loop: %w", err)
 		}
@@ -84,13 +87,6 @@ func renice(pid, nice int) error {
 		}
 	}
 	return nil
-}
-
-// spin is the busy loop.
-func spin(d time.Duration) {
-	runtime.GOMAXPROCS(1)
-	for end := time.Now().Add(d); time.Now().Before(end); {
-	}
 }
 
 func wait(ctx context.Context, d time.Duration) {

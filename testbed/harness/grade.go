@@ -15,24 +15,32 @@ func (o outcome) grade() []string {
 	if !o.scenario.alone {
 		wrong = o.scenario.expect.check(o.found)
 	}
-	switch {
-	case o.scenario.hangs && o.load.stall == nil:
-		wrong = append(wrong, "the fault did not occur")
-	case o.scenario.hangs:
-	case o.scenario.disturb == undisturbed && o.load.stall != nil:
-		wrong = append(wrong, "the server stood still")
-	case o.load.end.Acked == 0:
-		wrong = append(wrong, "nothing was published")
-	case o.scenario.disturb != undisturbed && !o.load.felt():
-		wrong = append(wrong, fmt.Sprintf("the disturbance was not felt: %.0f publishes a second before, %.0f in it",
-			rate(o.load.ready, o.load.from), rate(o.load.from, o.load.to)))
-	case o.scenario.disturb != undisturbed && o.load.end.Acked <= o.load.to.Acked:
-		wrong = append(wrong, "nothing was published after the disturbance")
+	if o.scenario.disturb != undisturbed && !o.load.felt() {
+		wrong = append(wrong, "the disturbance was not felt: "+o.load.rates())
+	}
+	if w := o.gradeLoad(); w != "" {
+		wrong = append(wrong, w)
 	}
 	if o.health != healthy {
 		wrong = append(wrong, fmt.Sprintf("/healthz %d, want %d", o.health, healthy))
 	}
 	return wrong
+}
+
+// gradeLoad returns what is wrong with how the server fared.
+func (o outcome) gradeLoad() string {
+	switch {
+	case o.scenario.hangs && o.load.stall == nil:
+		return "the fault did not occur"
+	case o.scenario.hangs:
+	case o.load.stall != nil || o.scenario.disturb == undisturbed && o.load.over > 0:
+		return "the server stood still"
+	case o.load.end.Acked == 0:
+		return "nothing was published"
+	case o.scenario.disturb != undisturbed && o.load.end.Acked <= o.load.to.Acked:
+		return "nothing was published after the disturbance"
+	}
+	return ""
 }
 
 // took returns how long it was from the fault to the first finding's line in

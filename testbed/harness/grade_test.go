@@ -95,6 +95,8 @@ func TestGrade(t *testing.T) {
 		{"quiet and idle", outcome{scenario: quiet, health: 200}, "nothing was published"},
 		{"stood still", outcome{scenario: quiet, load: account{stall: stall, end: worked.end}, health: 200}, "the server stood still"},
 		{"stopped, went on", outcome{scenario: still, load: disturbedAt(3000, 3010, 7000), health: 200}, ""},
+		{"stood still for a while", outcome{scenario: quiet, load: account{over: 1, end: worked.end}, health: 200}, "the server stood still"},
+		{"stopped, stands", outcome{scenario: still, load: account{stall: stall, end: worked.end}, health: 200}, "the server stood still"},
 		{"stopped, never again", outcome{scenario: still, load: disturbedAt(3000, 3010, 3010), health: 200}, "nothing was published after"},
 		{"stopped, not felt", outcome{scenario: still, load: disturbedAt(3000, 7000, 9000), health: 200}, "not felt: 1000 publishes a second before, 800 in it"},
 		{"void", outcome{scenario: quiet, err: os.ErrPermission}, "void: permission denied"},

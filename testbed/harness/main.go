@@ -32,6 +32,7 @@ type flags struct {
 	runs          int
 	quiet         time.Duration
 	spin          time.Duration
+	cpu           int
 }
 
 func main() {
@@ -45,11 +46,8 @@ func main() {
 	flag.IntVar(&f.runs, "runs", 5, "runs of each fault")
 	flag.DurationVar(&f.quiet, "quiet", 5*time.Minute, "how long a mended server runs")
 	flag.DurationVar(&f.spin, "spin", 0, "be a busy loop for so long; the harness starts itself so")
+	flag.IntVar(&f.cpu, "cpu", 0, "with -spin, the CPU to take")
 	flag.Parse()
-	if f.spin > 0 {
-		spin(f.spin)
-		return
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := f.run(ctx); err != nil {
@@ -83,6 +81,9 @@ func (f flags) scenarios() []scenario {
 }
 
 func (f flags) run(ctx context.Context) error {
+	if f.spin > 0 {
+		return spin(f.cpu, f.spin)
+	}
 	r, err := f.runner()
 	if err != nil {
 		return err
@@ -167,6 +168,9 @@ func (r runner) runAll(ctx context.Context, s scenario, t *table) error {
 		}
 		runs = append(runs, o)
 		t.add(o)
+		if s.disturb != undisturbed {
+			fmt.Fprintf(os.Stderr, "%s: %s\n", s.name, o.load.rates())
+		}
 		if err := explain(o, i+1, filepath.Join(dir, logName)); err != nil {
 			return err
 		}

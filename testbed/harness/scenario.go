@@ -38,7 +38,11 @@ const (
 	mended = "nats7458mended"
 )
 
-var noGets = []string{"-getters", "0"} // without direct gets the fault cannot occur
+// Without direct gets the fault cannot occur.
+var (
+	noGets   = []string{"-getters", "0"}
+	lateGets = []string{"-gets-after", (before + disturbed + after).String()}
+)
 
 // full is what `make testbed` runs.
 func full(runs int, quiet time.Duration) []scenario {
@@ -78,19 +82,27 @@ func baseline() scenario {
 	return scenario{name: faulty + " alone", subject: faulty, lasts: patience, hangs: true, alone: true}
 }
 
+// disturbances are what must not be taken for a fault, and, last, a fault
+// after each: lifesign must not be silent because it went blind.
 func disturbances() []scenario {
 	return []scenario{
 		{name: "mended, stopped", subject: mended, disturb: stopped},
 		{name: "mended, starved", subject: mended, disturb: starved},
 		{name: "faulty without gets, stopped", subject: faulty, disturb: stopped, load: noGets},
 		{name: "faulty without gets, starved", subject: faulty, disturb: starved, load: noGets},
+		{name: "stopped, then the fault", subject: faulty, disturb: stopped, load: lateGets, hangs: true, expect: &readAgain},
+		{name: "starved, then the fault", subject: faulty, disturb: starved, load: lateGets, hangs: true, expect: &readAgain},
 	}
 }
 
 // duration is how long the load lasts.
 func (s scenario) duration() time.Duration {
+	d := s.lasts
 	if s.disturb != undisturbed {
-		return before + disturbed + after
+		d = before + disturbed + after
+		if s.hangs {
+			d += patience
+		}
 	}
-	return s.lasts
+	return d
 }

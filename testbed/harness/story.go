@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -12,7 +13,8 @@ import (
 // account is what the load told.
 type account struct {
 	ready report.Line
-	stall *report.Line // the first standstill
+	stall *report.Line // the standstill that is, or that was at the end
+	over  int          // standstills that are over
 	from  report.Line  // the last look before a disturbance
 	to    report.Line  // the last look in it
 	end   report.Line
@@ -29,6 +31,11 @@ func rate(from, to report.Line) float64 {
 // felt reports whether a disturbance cost the server more than half of what it
 // did before: one that did not proves nothing.
 func (a account) felt() bool { return rate(a.from, a.to) < rate(a.ready, a.from)/2 }
+
+// rates says what a disturbance did to the server.
+func (a account) rates() string {
+	return fmt.Sprintf("%.0f publishes a second before, %.0f in it", rate(a.ready, a.from), rate(a.from, a.to))
+}
 
 // loadStory listens to natsload.
 type loadStory struct {
@@ -59,14 +66,17 @@ func (s *loadStory) hear(l report.Line) {
 	switch {
 	case l.Event == report.Ready:
 		s.ready = l
-	case l.Event == report.Stall && s.stall == nil:
+	case l.Event == report.Stall:
 		s.stall = &l
+	case l.Event == report.Resumed:
+		s.stall = nil
+		s.over++
 	case l.Event == report.End:
 		s.end = l
 	}
 }
 
-// stalled reports whether publishing has stood still.
+// stalled reports whether publishing stands still.
 func (s *loadStory) stalled() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -49,6 +49,7 @@ type config struct {
 	subject    string
 	publishers int
 	getters    int
+	getsAfter  time.Duration
 	batch      int // messages a direct get asks for
 	size       int // bytes a message
 	rate       int // publishes a second of all publishers together; 0 is as fast as it goes
@@ -68,6 +69,7 @@ func parse(args []string) (config, error) {
 	fs.StringVar(&c.subject, "subject", "foo", "subject published to")
 	fs.IntVar(&c.publishers, "publishers", 4, "connections that publish")
 	fs.IntVar(&c.getters, "getters", 4, "connections that ask for batches by direct get")
+	fs.DurationVar(&c.getsAfter, "gets-after", 0, "how long after the beginning the direct gets begin")
 	fs.IntVar(&c.batch, "batch", 200, "messages in a batch")
 	fs.IntVar(&c.size, "size", 512, "bytes in a message")
 	fs.IntVar(&c.rate, "rate", 0, "publishes a second, all together; 0 is as fast as it goes")
@@ -92,8 +94,8 @@ func (c config) check() error {
 	if c.publishers < 1 || c.getters < 0 || c.batch < 1 || c.size < stampSize || c.rate < 0 {
 		return fmt.Errorf("-publishers, -batch from 1, -getters, -rate from 0, -size from %d", stampSize)
 	}
-	if c.duration <= 0 || c.stall <= 0 || c.progress <= 0 {
-		return fmt.Errorf("-duration, -stall and -progress are more than 0")
+	if c.getsAfter < 0 || c.duration <= 0 || c.stall <= 0 || c.progress <= 0 {
+		return fmt.Errorf("-duration, -stall and -progress are more than 0, -gets-after is not less")
 	}
 	u, err := url.Parse(c.url)
 	if err != nil {

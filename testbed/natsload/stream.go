@@ -99,6 +99,10 @@ func getter(c config, s *session, t *tally) (worker, error) {
 	subject := "$JS.API.DIRECT.GET." + c.stream
 	request := fmt.Appendf(nil, `{"seq":1,"batch":%d}`, c.batch)
 	return func(ctx context.Context, _ *histogram.H) {
+		select {
+		case <-ctx.Done():
+		case <-time.After(c.getsAfter):
+		}
 		for ctx.Err() == nil {
 			// An error means a reconnection under way, which the next round repeats.
 			if nc.PublishRequest(subject, inbox, request) == nil && nc.FlushTimeout(ackWait) == nil {
