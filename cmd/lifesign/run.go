@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"syscall"
 )
 
@@ -68,22 +69,12 @@ func runCommand(ctx context.Context, args []string, stdout, stderr io.Writer) in
 	}
 	defer tell.close()
 	if o.pkg {
-		dir, err := os.MkdirTemp("", "lifesign-run-")
-		if err != nil {
-			fmt.Fprintf(stderr, "lifesign run: no place for the binary: %v (set TMPDIR to a directory with room)\n", err)
-			return 1
+		bin, clean, status := buildToRun(ctx, o.build, stderr)
+		defer clean()
+		if status != 0 {
+			return status
 		}
-		defer os.RemoveAll(dir)
-		o.build.output = filepath.Join(dir, "bin") + string(filepath.Separator)
-		if err := os.Mkdir(o.build.output, 0o700); err != nil {
-			fmt.Fprintf(stderr, "lifesign run: no place for the binary: %v\n", err)
-			return 1
-		}
-		r, err := weaveProgram(ctx, o.build, stderr)
-		if err != nil {
-			return buildFailed(ctx, "run", err, stderr)
-		}
-		o.argv = append([]string{r.Binary}, o.argv...)
+		o.argv = append([]string{bin}, o.argv...)
 	}
 	status, err := runProgram(o.argv, tell)
 	if err != nil {
@@ -94,6 +85,27 @@ func runCommand(ctx context.Context, args []string, stdout, stderr io.Writer) in
 		return exitFinding
 	}
 	return status
+}
+
+// buildToRun weaves and builds a program into a temporary place, which clean
+// takes away. It reports its errors; status is then the exit status.
+func buildToRun(ctx context.Context, o buildOptions, stderr io.Writer) (bin string, clean func(), status int) {
+	clean = func() {}
+	dir, err := os.MkdirTemp("", "lifesign-run-")
+	if err != nil {
+		fmt.Fprintf(stderr, "lifesign run: no place for the binary: %v (set TMPDIR to a directory with room)\n", err)
+		return "", clean, 1
+	}
+	clean = func() { os.RemoveAll(dir) }
+	o.output = dir + string(filepath.Separator) // the go command names the file
+	r, err := weaveProgram(ctx, o, stderr)
+	if err != nil {
+		return "", clean, buildFailed(ctx, "run", err, stderr)
+	}
+	// The analysis has taken up to gigabytes, which the agent does not need.
+	bin = r.Binary
+	debug.FreeOSMemory()
+	return bin, clean, 0
 }
 
 func parseRun(args []string) (runOptions, error) {
