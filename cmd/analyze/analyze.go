@@ -5,12 +5,16 @@
 // Its result is plain data. It does no I/O, keeps nothing between calls and
 // may be called by several goroutines. The same program gives the same model.
 //
-// Regions are found through the call graph: who a go statement starts, and whom
+// Regions are found through the call graph: whom a go statement starts, and whom
 // those call, two dynamic calls deep. Operations are found lexically, in every
-// function in scope, reachable or not. Both are chosen to say too much rather
-// than too little; what is known to be unreachable for weaving is listed, with
-// the reason. Operations inside packages out of scope are not seen, nor are
-// locks taken by reflection or through function values from there.
+// function in scope, called or not. What was found and cannot be woven is listed,
+// with the reason. A lock whose releases hooks would not all see is not woven at
+// all: to be silent about it is better than to say that it is held when it is
+// not.
+//
+// Not seen are operations inside packages out of scope, blocking calls that the
+// table of rules does not have, and locks that such a package releases by a
+// pointer it was given.
 package analyze
 
 import (

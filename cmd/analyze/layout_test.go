@@ -17,7 +17,7 @@ func environment(more ...string) []string {
 
 func layoutOf(t *testing.T, env []string) string {
 	t.Helper()
-	prog, err := load.Load(context.Background(), load.Config{Dir: "testdata/layout", Env: env})
+	prog, err := load.Load(context.Background(), load.Config{Dir: "testdata/layout", Patterns: []string{"./empty"}, Env: env})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
-	"maps"
 	"slices"
 
 	"golang.org/x/tools/go/callgraph"
@@ -50,7 +49,7 @@ func search(ctx context.Context, prog *load.Program, scope Scope, stats *Stats) 
 			w.inScope[p.Types] = p
 		}
 	}
-	sorted := slices.SortedFunc(maps.Keys(funcs), w.compare)
+	sorted := w.sort(funcs)
 	w.start(sorted, stats)
 	w.follow()
 	return w.regions(stats), converted(sorted, prog.Fset), nil
@@ -186,6 +185,30 @@ func (w *walker) callees(fn *ssa.Function, site ssa.CallInstruction) []*ssa.Func
 				out = append(out, e.Callee.Func)
 			}
 		}
+	}
+	return out
+}
+
+// sort returns funcs in the order of compare, which it need not ask for the
+// same positions again and again.
+func (w *walker) sort(funcs map[*ssa.Function]bool) []*ssa.Function {
+	type placed struct {
+		fn *ssa.Function
+		at token.Position
+	}
+	list := make([]placed, 0, len(funcs))
+	for fn := range funcs {
+		list = append(list, placed{fn, w.prog.Fset.PositionFor(fn.Pos(), false)})
+	}
+	slices.SortFunc(list, func(a, b placed) int {
+		if c := cmp.Or(cmp.Compare(a.at.Filename, b.at.Filename), cmp.Compare(a.at.Offset, b.at.Offset)); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.fn.String(), b.fn.String())
+	})
+	out := make([]*ssa.Function, len(list))
+	for i, p := range list {
+		out[i] = p.fn
 	}
 	return out
 }

@@ -3,6 +3,7 @@ package analyze
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/lifesign-go/lifesign/cmd/load"
 )
@@ -30,8 +31,8 @@ func ParseScope(list string) (Scope, error) {
 		case p == "":
 			return Scope{}, fmt.Errorf("scope %q has an empty pattern", list)
 		case p == "." || p == ".." || strings.HasPrefix(p, "./") || strings.HasPrefix(p, "../") || strings.HasPrefix(p, "/"):
-			return Scope{}, fmt.Errorf("scope pattern %q is a directory: give import paths, such as example.com/mod/...", p)
-		case strings.ContainsAny(p, " \t\n\"'`\\"):
+			return Scope{}, fmt.Errorf("scope pattern %q is a directory: give import paths such as example.com/mod/... instead", p)
+		case strings.ContainsAny(p, " \t\n\"'`\\") || !utf8.ValidString(p):
 			return Scope{}, fmt.Errorf("scope pattern %q is not a pattern of import paths", p)
 		}
 		s.patterns = append(s.patterns, p)

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/lifesign-go/lifesign/cmd/load"
 )
@@ -58,6 +59,7 @@ func TestParseScope(t *testing.T) {
 		{".", "", "is a directory"},
 		{"a b", "", "not a pattern"},
 		{`a\b`, "", "not a pattern"},
+		{"\x80", "", "not a pattern"},
 	}
 	for _, tt := range tests {
 		s, err := ParseScope(tt.list)
@@ -130,7 +132,7 @@ func FuzzScope(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, list, path string) {
 		s, err := ParseScope(list)
-		if err != nil {
+		if err != nil || !utf8.ValidString(path) {
 			return
 		}
 		again, err := ParseScope(s.String())

@@ -1,0 +1,2 @@
+// Package empty has the runtime that every program has.
+package empty
