@@ -14,7 +14,7 @@ FUZZTIME    ?= 10s
 
 section = @printf '\n== %s\n' "$(1)"
 
-.PHONY: help build rig demo test quick vet fuzz testbed soak bench clean
+.PHONY: help build rig demo test quick vet fuzz testbed soak bench tidy clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -68,6 +68,20 @@ bench: rig ## what the hooks cost: in nanoseconds, and for NATS
 	go test -run '^$$' -bench . -count 5 ./hook | $(BIN)/hookbench
 	$(call section,NATS woven against plain)
 	$(BIN)/natsbench -bin $(BIN) -subjects testbed
+
+# The root module's version that cmd requires is the one beside it, which the
+# workspace knows and `go mod tidy` does not: a copy of go.mod tells it.
+tidy: ## go mod tidy, every module
+	go mod tidy
+	@mkdir -p $(BIN)
+	cp cmd/go.mod $(BIN)/tidy.mod
+	cp cmd/go.sum $(BIN)/tidy.sum
+	go mod edit -replace=github.com/lifesign-go/lifesign=.. $(BIN)/tidy.mod
+	cd cmd && GOWORK=off go mod tidy -modfile=$(BIN)/tidy.mod
+	go mod edit -dropreplace=github.com/lifesign-go/lifesign $(BIN)/tidy.mod
+	cp $(BIN)/tidy.mod cmd/go.mod
+	cp $(BIN)/tidy.sum cmd/go.sum
+	for m in testbed testbed/*/; do if [ -f $$m/go.mod ]; then (cd $$m && GOWORK=off go mod tidy); fi; done
 
 clean: ## remove what was built
 	rm -rf bin
