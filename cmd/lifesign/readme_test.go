@@ -21,9 +21,9 @@ func TestReadmeSession(t *testing.T) {
 	if !ok || !closed {
 		t.Fatal("README.md has no session")
 	}
-	session = strings.ReplaceAll(session, "/tmp/shop", filepath.Join(t.TempDir(), "shop"))
 	sh := exec.Command("bash", "-euc", session)
 	sh.Dir = root
+	sh.Env = append(os.Environ(), "TMPDIR="+t.TempDir())
 	var stdout, stderr bytes.Buffer
 	sh.Stdout, sh.Stderr = &stdout, &stderr
 	if err := sh.Run(); err != nil {

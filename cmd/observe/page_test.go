@@ -1,0 +1,159 @@
+package observe
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/lifesign-go/lifesign/event"
+	"github.com/lifesign-go/lifesign/internal/page"
+)
+
+func newPage(t *testing.T) *Page {
+	t.Helper()
+	p, err := NewPage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	return p
+}
+
+func TestPageCannotBeShrunk(t *testing.T) {
+	p := newPage(t)
+	if err := p.file.Truncate(4096); err == nil {
+		t.Error("the page was shrunk: a reader would fault")
+	}
+	if err := p.file.Truncate(int64(page.Size) * 2); err == nil {
+		t.Error("the page was grown")
+	}
+}
+
+func TestDescriptorsAreOutOfTheWay(t *testing.T) {
+	p := newPage(t)
+	env, release, err := p.Inherit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, number, _ := strings.Cut(env, "=")
+	fd, err := strconv.Atoi(number)
+	if err != nil || fd < lowestFD {
+		t.Errorf("%s: below %d, where service managers hand over sockets", env, lowestFD)
+	}
+	// The one for the program is inherited, the agent's own is not.
+	out, err := exec.Command("ls", "/proc/self/fd/"+number).CombinedOutput()
+	if err != nil {
+		t.Errorf("descriptor %d is not inherited: %s", fd, out)
+	}
+	own := strconv.Itoa(int(p.file.Fd()))
+	if link, err := exec.Command("readlink", "/proc/self/fd/"+own).Output(); err == nil && strings.Contains(string(link), "lifesign") {
+		t.Errorf("the agent's descriptor %s is inherited", own)
+	}
+	release()
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil {
+		t.Error("the descriptor is still open after release")
+	}
+}
+
+// TestFewDescriptors checks that a low limit of open files is no obstacle.
+func TestFewDescriptors(t *testing.T) {
+	p := newPage(t)
+	var was unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &was); err != nil {
+		t.Fatal(err)
+	}
+	low := was
+	low.Cur = lowestFD
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &low); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Setrlimit(unix.RLIMIT_NOFILE, &was)
+	env, release, err := p.Inherit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	if env == page.EnvVar+"=3" {
+		t.Errorf("%s: descriptor 3 belongs to others", env)
+	}
+}
+
+func TestClockIsKept(t *testing.T) {
+	p := newPage(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go p.KeepClock(ctx)
+	s, err := NewSampler(p, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, moves := int64(0), 0
+	for end := time.Now().Add(30 * time.Second); moves < 5; time.Sleep(time.Millisecond) {
+		if err := s.reader.Read(&s.reading); err != nil {
+			t.Fatal(err)
+		}
+		if s.reading.Clock < last {
+			t.Fatalf("the clock went back from %d to %d", last, s.reading.Clock)
+		}
+		if s.reading.Clock > last {
+			last, moves = s.reading.Clock, moves+1
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the clock moved %d times in 30 s", moves)
+		}
+	}
+}
+
+func TestNoSampleBeforeAClaim(t *testing.T) {
+	s, err := NewSampler(newPage(t), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := s.Sample(nil, nil); ok || err != nil {
+		t.Errorf("a sample of nobody: %v, %v", ok, err)
+	}
+}
+
+// TestLooksThatCannotBeHad checks that what cannot be read is told as such and
+// is no status.
+func TestLooksThatCannotBeHad(t *testing.T) {
+	layout, err := runtimeLayout()
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := page.ParseLayout(layout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := newGoLayout(parsed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := looker{mem: memory{os.Getpid()}, layout: g}
+	if look := l.look(8, 1); look.Err == "" || look.Status != "" {
+		t.Errorf("look at address 8: %+v", look)
+	}
+	if w := readWord(l.mem, parsed, event.Lock, 8); w.Err == "" {
+		t.Errorf("word at address 8: %+v", w)
+	}
+	if w := readWord(l.mem, parsed, event.Send, 8); w.Err == "" {
+		t.Errorf("word of a channel: %+v", w)
+	}
+	for _, without := range []string{"g.goid=", "g.sched.bp=", "status.waiting=", "sudog.elem="} {
+		before, after, _ := strings.Cut(layout, without)
+		_, after, _ = strings.Cut(after, " ")
+		parsed, err := page.ParseLayout(before + after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := newGoLayout(parsed); err == nil {
+			t.Errorf("a layout without %s is taken", without)
+		}
+	}
+}
