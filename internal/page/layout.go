@@ -152,8 +152,6 @@ const (
 	modeShift = 41
 	Held      = 1 << 40
 	SeqMask   = Held - 1
-
-	maxSites = 1 << (64 - siteShift)
 )
 
 // Modes of a record at a site of kind locker, where the source does not say
