@@ -54,10 +54,13 @@ func full(runs int, quiet time.Duration) []scenario {
 	return append(s, disturbances()...)
 }
 
-// short is what `make test` runs.
+// short is what `make test` runs. How long a finding takes is told and not
+// graded: tests run on machines that do other work too.
 func short() []scenario {
+	once := fault(1)
+	once.expect = readAgain.untimed()
 	return []scenario{
-		fault(1),
+		once,
 		{name: "mended", subject: mended, lasts: 20 * time.Second},
 		{name: "mended, stopped", subject: mended, disturb: stopped},
 	}

@@ -41,7 +41,7 @@ func (t *table) add(o outcome) {
 
 func (t *table) addMedian(runs []outcome) {
 	e := runs[0].scenario.expect
-	if d, ok := median(runs); ok && e != nil {
+	if d, ok := median(runs); ok && e != nil && e.within > 0 {
 		fmt.Fprintf(t.w, "%s\tat most %.2f s\tmedian of %d\t\t%.2f\t\t\t%s\n",
 			runs[0].scenario.name, e.within.Seconds(), len(runs), d.Seconds(), t.mark(gradeAll(runs)))
 	}
