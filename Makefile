@@ -14,10 +14,10 @@ FUZZTIME    ?= 10s
 
 section = @printf '\n== %s\n' "$(1)"
 
-.PHONY: help build rig demo test quick vet fuzz testbed soak bench tidy clean
+.PHONY: help build rig demo test quick vet fuzz testbed soak bench tidy arm64 clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
 
 build: ## build bin/lifesign
 	@mkdir -p $(BIN)
@@ -82,6 +82,11 @@ tidy: ## go mod tidy, every module
 	cp $(BIN)/tidy.mod cmd/go.mod
 	cp $(BIN)/tidy.sum cmd/go.sum
 	for m in testbed testbed/*/; do if [ -f $$m/go.mod ]; then (cd $$m && GOWORK=off go mod tidy); fi; done
+
+arm64: ## the hooks' tests for linux/arm64, in an emulator (Debian: qemu-user)
+	@mkdir -p $(BIN)
+	CGO_ENABLED=0 GOARCH=arm64 go test -c -o $(BIN)/hook.arm64 ./hook
+	cd hook && qemu-aarch64 $(BIN)/hook.arm64 -test.v | tail -n 3
 
 clean: ## remove what was built
 	rm -rf bin
