@@ -31,6 +31,7 @@ type visitor struct {
 	comms    map[ast.Node]bool // operations of select cases: the select stands for them
 	ops      []*op
 	releases []release
+	shared   map[string]bool // locks, by lockKey, that somebody else may release
 	skips    []skipAt
 }
 
@@ -69,6 +70,7 @@ func newVisitor(prog *load.Program, p *load.Package, f *load.File, n names, regi
 		funcs:   []*function{{name: "init", group: new(group)}},
 		heads:   make(map[ast.Node]bool),
 		comms:   make(map[ast.Node]bool),
+		shared:  make(map[string]bool),
 	}
 }
 
@@ -105,8 +107,11 @@ func (v *visitor) enter(n ast.Node) {
 	case *ast.SendStmt:
 		v.send(n)
 	case *ast.UnaryExpr:
-		if n.Op == token.ARROW {
+		switch n.Op {
+		case token.ARROW:
 			v.receive(n)
+		case token.AND:
+			v.lent(n)
 		}
 	case *ast.SelectorExpr:
 		v.method(n)
@@ -138,7 +143,7 @@ func (v *visitor) literal(n *ast.FuncLit) *function {
 	}
 	fn := &function{
 		name: fmt.Sprintf("%s%s%d", outer.name, sep, outer.literals), literal: true,
-		body: n.Body, blocked: outer.blocked, group: new(group),
+		body: n.Body, blocked: outer.blocked, group: &group{given: true},
 	}
 	if call, ok := v.parent(0).(*ast.CallExpr); ok && call.Fun == n {
 		switch v.parent(1).(type) {

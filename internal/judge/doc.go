@@ -62,9 +62,10 @@
 //  12. A look or a word that could not be had leaves it unproven. So does a hold
 //     whose site is paired while no frame of its holder is in the site's file:
 //     who has left the function that releases a lock has released it.
-//  13. A lock whose holder is gone is proven only if the site is paired. Where
-//     another goroutine may rightly release it, stuck is inferred, and told
-//     after the longer budget. The same holds for an orphan that rule 8 doubts.
+//  13. It is proven only if the site of every hold in it is paired. Where a lock
+//     may rightly be released by a goroutine that is in no chain, stuck is
+//     inferred, and told after the longer budget. The same holds for an orphan
+//     that rule 8 doubts.
 //
 // # Telling
 //

@@ -113,7 +113,7 @@ func (j *Judge) judgeStuck(g *graph, e *ending, ep *episode, a *Actions) {
 	age := j.clock.honest - g.nodes[c.chain[0].node].fact.first
 	t := teller{j: j, g: g, e: e, ep: ep, core: c, age: age}
 	switch {
-	case ripe && len(missing) == 0 && g.certain(c):
+	case ripe && len(missing) == 0 && c.paired():
 		t.tell(a, proven, event.Stuck, event.Proven, t.stuck())
 		return
 	case ripe && len(missing) == 0 && age >= j.fallback && ep.told < inferred:
@@ -138,18 +138,6 @@ func (j *Judge) judgeStuck(g *graph, e *ending, ep *episode, a *Actions) {
 		}
 		ep.asked = j.sample
 	}
-}
-
-// certain reports whether every former holder that c rests on took its lock at
-// a place where the same function would have released it. Another lock may
-// rightly be released by another goroutine.
-func (g *graph) certain(c *core) bool {
-	for _, h := range c.holds {
-		if g.nodes[h.node].fate == gone && !h.rec.Site.Paired {
-			return false
-		}
-	}
-	return true
 }
 
 // judgeOpen judges an ending that may dissolve by itself.

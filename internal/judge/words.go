@@ -224,8 +224,9 @@ func (t *teller) refuted(v event.Verdict) string {
 	return fmt.Sprintf("%s, or %s is released by code that is not woven", moves, strings.Join(what, " or "))
 }
 
-// paired reports whether all locks that c rests on were taken where the same
-// function releases them.
+// paired reports whether every lock that c rests on was taken where the same
+// function releases it. Any other may rightly be released by somebody who is
+// in no chain.
 func (c *core) paired() bool {
 	for _, h := range c.holds {
 		if !h.rec.Site.Paired {
