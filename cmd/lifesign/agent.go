@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os/exec"
 	"sync"
@@ -13,7 +12,9 @@ import (
 
 const (
 	// period is the time between two samples. With the judge's floor of 0.5 s
-	// and its validation of 0.3 s it makes for findings in under a second.
+	// and its validation of 0.3 s it makes for findings in under a second. The
+	// page's clock is written as often: each wakeup of the agent costs something,
+	// and the judge counts time by its own samples.
 	period = 50 * time.Millisecond
 
 	// unclaimed is how long a program may take to claim the page before the user
@@ -35,7 +36,7 @@ type agent struct {
 }
 
 func newAgent(tell *reporter) (*agent, error) {
-	p, err := observe.NewPage()
+	p, err := observe.NewPage(period)
 	if err != nil {
 		return nil, err
 	}
@@ -54,17 +55,14 @@ func (a *agent) start(cmd *exec.Cmd) error {
 		return err
 	}
 	defer release()
-	ctx, cancel := context.WithCancel(context.Background())
-	a.running.Add(1)
-	go func() { defer a.running.Done(); a.page.KeepClock(ctx) }()
+	a.page.Tick()
 	cmd.Env = append(cmd.Environ(), env)
 	if err := cmd.Start(); err != nil {
-		cancel()
 		return err
 	}
 	a.tell.program(cmd.Args[0])
 	a.running.Add(1)
-	go func() { defer a.running.Done(); defer cancel(); a.watch() }()
+	go func() { defer a.running.Done(); a.watch() }()
 	return nil
 }
 
@@ -92,6 +90,7 @@ func (a *agent) watch() {
 			continue
 		case <-tick.C:
 		}
+		a.page.Tick()
 		sample, ok, err := a.sampler.Sample(wanted.Look, wanted.Words)
 		if err != nil {
 			a.tell.say(fmt.Sprintf("nothing is watched any more: %v", err))
@@ -115,7 +114,7 @@ func (a *agent) watch() {
 // greet says what stands in the way of watching, if anything does.
 func (a *agent) greet() {
 	a.tell.watching(a.page.PID())
-	if s := a.sampler.State(); s != "" {
+	if s := a.sampler.Off(); s != "" {
 		a.tell.say("nothing is watched: " + s)
 	} else if b := a.sampler.Blind(); b != "" {
 		a.tell.say("nothing can be proven: " + b)

@@ -8,6 +8,5 @@
 // moving, never as a fact; what may not be read is told as unknown, with the
 // reason.
 //
-// A Sampler is for one goroutine at a time. A Page keeps its clock in a
-// goroutine of its own.
+// A Sampler is for one goroutine at a time. The package starts none.
 package observe

@@ -58,7 +58,7 @@ func hooked(t *testing.T) (*Sampler, *os.Process) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := NewPage()
+	p, err := NewPage(time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,8 +176,8 @@ func take(t *testing.T, s *Sampler, look, words []uint64) event.Sample {
 	if err != nil || !ok {
 		t.Fatalf("no sample: %v, %v", ok, err)
 	}
-	if s.State() != "" || s.Blind() != "" {
-		t.Fatalf("%s %s", s.State(), s.Blind())
+	if s.Off() != "" || s.Blind() != "" {
+		t.Fatalf("%s %s", s.Off(), s.Blind())
 	}
 	return sample
 }

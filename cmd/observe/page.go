@@ -1,7 +1,6 @@
 package observe
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"strconv"
@@ -12,10 +11,6 @@ import (
 	"github.com/lifesign-go/lifesign/internal/clock"
 	"github.com/lifesign-go/lifesign/internal/page"
 )
-
-// grain is how often the coarse clock is written. It is the error of every
-// "since"; a tenth of the shortest budget would do.
-const grain = 10 * time.Millisecond
 
 // lowestFD is the first descriptor number the page may get in the program: 3
 // and the next few are what service managers hand sockets over by.
@@ -29,21 +24,21 @@ type Page struct {
 }
 
 // NewPage makes a page in a memory file that nobody can shrink, so that no
-// reader of it can be made to fault.
-func NewPage() (*Page, error) {
+// reader of it can be made to fault. Its clock will be written every grain.
+func NewPage(grain time.Duration) (*Page, error) {
 	fd, err := unix.MemfdCreate("lifesign", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	if err != nil {
 		return nil, fmt.Errorf("make the vitals page: memfd_create: %w", err)
 	}
 	p := &Page{file: os.NewFile(uintptr(fd), "lifesign vitals page")}
-	if err := p.prepare(fd); err != nil {
+	if err := p.prepare(fd, grain); err != nil {
 		p.Close()
 		return nil, fmt.Errorf("make the vitals page: %w", err)
 	}
 	return p, nil
 }
 
-func (p *Page) prepare(fd int) error {
+func (p *Page) prepare(fd int, grain time.Duration) error {
 	if err := unix.Ftruncate(fd, int64(page.Size)); err != nil {
 		return fmt.Errorf("set its size: %w", err)
 	}
@@ -86,19 +81,9 @@ func (p *Page) Inherit() (env string, release func(), err error) {
 	return page.EnvVar + "=" + strconv.Itoa(fd), func() { unix.Close(fd) }, nil
 }
 
-// KeepClock writes the page's coarse clock until ctx is done.
-func (p *Page) KeepClock(ctx context.Context) {
-	t := time.NewTicker(grain)
-	defer t.Stop()
-	for {
-		p.view.SetClock(clock.Monotonic())
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-		}
-	}
-}
+// Tick writes the page's coarse clock. How often it is called is the error of
+// every "since" in the page.
+func (p *Page) Tick() { p.view.SetClock(clock.Monotonic()) }
 
 // PID returns the process that has claimed the page, 0 if none has yet.
 func (p *Page) PID() int { return p.view.PID() }

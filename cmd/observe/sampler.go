@@ -36,13 +36,17 @@ func NewSampler(p *Page, rename func(file string) string) (*Sampler, error) {
 
 // Sample takes a sample. Of goroutines in look, by id, and of locks in words,
 // by address, it tells more. A goroutine or lock that the page does not have
-// any more is left out. ok is false until a process has claimed the page.
+// any more is left out. ok is false until a process has claimed the page and its
+// hooks have found out whether they can work.
 func (s *Sampler) Sample(look, words []uint64) (sample event.Sample, ok bool, err error) {
 	if s.page.PID() == 0 {
 		return event.Sample{}, false, nil
 	}
 	if err := s.reader.Read(&s.reading); err != nil {
 		return event.Sample{}, false, err
+	}
+	if s.reading.State == page.StateNone {
+		return event.Sample{}, false, nil
 	}
 	s.kernel.pid = s.reading.PID
 	s.prepare()
@@ -59,9 +63,9 @@ func (s *Sampler) Sample(look, words []uint64) (sample event.Sample, ok bool, er
 	return sample, true, nil
 }
 
-// State says in words what the hooks of the program are about, "" if they are
-// on.
-func (s *Sampler) State() string {
+// Off says why the program's hooks write nothing, "" if they do. It is for after
+// the first sample.
+func (s *Sampler) Off() string {
 	switch s.reading.State {
 	case page.StateOn:
 		return ""
@@ -70,7 +74,7 @@ func (s *Sampler) State() string {
 	case page.StateNoArch:
 		return "the program's hooks are off: they cannot tell goroutines apart on this architecture"
 	default:
-		return "the program has claimed the page and not begun"
+		return fmt.Sprintf("the program's hooks are off, in a state %d that this lifesign does not know", s.reading.State)
 	}
 }
 
