@@ -22,11 +22,52 @@ func block(f event.Finding, name string, pid int) string {
 	row("what", f.What)
 	row("where", fmt.Sprintf("%s in %s", f.Place.Site.Place(), f.Place.Site.Func))
 	row("since", fmt.Sprintf("%s, %s before this was found", clockTime(f.Place.Since), seconds(f.At-f.Place.Since)))
+	row("called", called(f))
 	row("chain", chain(f))
 	row("waiting", waiting(f.Waiters))
 	row("evidence", evidence(f.Evidence))
 	row("refuted", "if "+f.Refuted)
 	return b.String() + "\n"
+}
+
+// called tells by what calls the goroutine came to the place, innermost first,
+// and in which region that was. What is below the program's own code, in the
+// runtime, in sync and in lifesign, is left out.
+func called(f event.Finding) string {
+	if len(f.Chain) == 0 {
+		return ""
+	}
+	first := f.Chain[0]
+	var lines []string
+	for _, frame := range first.Stack {
+		if own(frame.Func) {
+			lines = append(lines, fmt.Sprintf("%s:%d in %s", frame.File, frame.Line, unqualified(frame.Func)))
+		}
+	}
+	if r := first.Region; r != nil {
+		lines = append(lines, fmt.Sprintf("%s, the loop of %s", r.Place(), r.Func))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// own reports whether a function is the program's own.
+func own(name string) bool {
+	for _, prefix := range []string{"runtime.", "sync.", "internal/", "github.com/lifesign-go/lifesign/hook."} {
+		if strings.HasPrefix(name, prefix) {
+			return false
+		}
+	}
+	return true
+}
+
+// unqualified leaves away the directories of a function's package:
+// server.(*stream).lastSeq.
+func unqualified(name string) string {
+	end := strings.IndexAny(name, "([")
+	if end < 0 {
+		end = len(name)
+	}
+	return name[strings.LastIndexByte(name[:end], '/')+1:]
 }
 
 // chain tells who waits for whom, a line a goroutine.

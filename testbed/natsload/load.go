@@ -43,6 +43,7 @@ func run(ctx context.Context, c config, tell func(report.Line) error) error {
 		return err
 	}
 	start := mono.Now()
+	t.begin(start)
 	var wg sync.WaitGroup
 	for _, w := range workers {
 		wg.Go(func() {

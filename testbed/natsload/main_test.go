@@ -73,11 +73,23 @@ func TestStandstill(t *testing.T) {
 	}
 }
 
+// TestStandstillFromTheBeginning has a server stand before it has acknowledged
+// anything.
+func TestStandstillFromTheBeginning(t *testing.T) {
+	var c tally
+	c.begin(mono.Now() - int64(3*time.Second))
+	s := standstill{limit: 2 * time.Second}
+	if got := s.step(c.line(report.Progress)); got != report.Stall {
+		t.Errorf("event %q, want %q", got, report.Stall)
+	}
+}
+
 func TestPaceChargesLateness(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	var n int
 	var worst time.Duration
+	start := mono.Now()
 	pace(ctx, 1000, func(due int64) {
 		if n == 0 {
 			time.Sleep(100 * time.Millisecond) // a server that stops
@@ -85,8 +97,8 @@ func TestPaceChargesLateness(t *testing.T) {
 		worst = max(worst, mono.Since(due))
 		n++
 	})
-	if n < 150 || n > 320 {
-		t.Errorf("%d calls in 300ms at 1000 a second with a stop of 100ms, want about 300", n)
+	if most := int(mono.Since(start)/time.Millisecond) + 1; n < 2 || n > most {
+		t.Errorf("%d calls at 1000 a second, want at most %d", n, most)
 	}
 	if worst < 90*time.Millisecond {
 		t.Errorf("worst lateness %v, want the stop's 100ms", worst)

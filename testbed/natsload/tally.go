@@ -19,6 +19,10 @@ type tally struct {
 	latencies histogram.H
 }
 
+// begin sets the time from which a standstill counts: a server can stand before
+// it has acknowledged anything.
+func (t *tally) begin(now int64) { t.lastAck.Store(now) }
+
 // ack counts a publish that was due at due as acknowledged now.
 func (t *tally) ack(due int64, h *histogram.H) {
 	now := mono.Now()
@@ -58,7 +62,7 @@ type standstill struct {
 }
 
 // step looks at the counters in l and returns the event to tell, "" if there
-// is none. Before the first acknowledgement there is nothing that could stop.
+// is none. Before the load has begun there is nothing that could stop.
 func (s *standstill) step(l report.Line) report.Event {
 	still := l.LastAck != 0 && time.Duration(l.At-l.LastAck) > s.limit
 	if still == s.stalled {

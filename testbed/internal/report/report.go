@@ -27,7 +27,7 @@ const (
 type Line struct {
 	Event   Event `json:"event"`
 	At      int64 `json:"at"`
-	LastAck int64 `json:"last_ack"` // of the last publish acknowledged, 0 before the first
+	LastAck int64 `json:"last_ack"` // of the last publish acknowledged; before the first, when the load began, or 0 if it has not
 
 	Acked   int64 `json:"acked"`   // publishes acknowledged, or delivered where there are no acknowledgements
 	Failed  int64 `json:"failed"`  // publishes that ran into an error or a time-out
