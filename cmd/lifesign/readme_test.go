@@ -29,8 +29,8 @@ func TestReadmeSession(t *testing.T) {
 	if err := sh.Run(); err != nil {
 		t.Fatalf("%v\n%s%s", err, &stdout, &stderr)
 	}
-	if n := strings.Count(stdout.String(), "I am alive"); n != 3 {
-		t.Errorf("alive %d times, want 3:\n%s", n, &stdout)
+	if n := strings.Count(stdout.String(), "I am alive"); n != 5 {
+		t.Errorf("alive %d times, want 5:\n%s", n, &stdout)
 	}
 	for _, want := range []string{
 		"lifesign: STUCK (proven): shop, process ",
