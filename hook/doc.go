@@ -15,8 +15,9 @@
 //  4. A panic or runtime.Goexit through a hook leaves no record behind. Where
 //     the unwinding passes over the program's own frames, Here and Unwind see
 //     to it.
-//  5. Without an agent, on another architecture, or under another runtime than
-//     the one it was woven for, a hook does nothing.
+//  5. On another architecture, or under another runtime than the one it was
+//     woven for, a hook does nothing. Without an agent it notes into memory that
+//     nobody reads.
 //
 // Every function may be called from any goroutine at any time.
 //
