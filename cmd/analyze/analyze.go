@@ -24,10 +24,17 @@ import (
 	"github.com/lifesign-go/lifesign/cmd/load"
 )
 
+// Config says what to analyse and by which rules.
+type Config struct {
+	Scope Scope
+	Rules Rules // the user's own
+}
+
 // Analyze makes the model of prog's packages in scope. Its error is a
 // *ScopeError, ctx's, or one that says that the runtime's structures are not as
 // expected.
-func Analyze(ctx context.Context, prog *load.Program, scope Scope) (*Model, error) {
+func Analyze(ctx context.Context, prog *load.Program, c Config) (*Model, error) {
+	scope := c.Scope
 	if err := scope.check(prog.Packages); err != nil {
 		return nil, err
 	}

@@ -71,7 +71,7 @@ func TestAnalyzeIsDeterministic(t *testing.T) {
 	prog := loaded(t)
 	var first []byte
 	for i := 0; i < 2; i++ {
-		m, err := analyze.Analyze(context.Background(), prog, analyze.Scope{})
+		m, err := analyze.Analyze(context.Background(), prog, analyze.Config{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -101,12 +101,12 @@ func TestAnalyzeErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	var none *analyze.ScopeError
-	if _, err := analyze.Analyze(context.Background(), prog, scope); !errors.As(err, &none) || none.Pattern != "nobody.example/..." {
+	if _, err := analyze.Analyze(context.Background(), prog, analyze.Config{Scope: scope}); !errors.As(err, &none) || none.Pattern != "nobody.example/..." {
 		t.Errorf("error %v, want one that names the pattern", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := analyze.Analyze(ctx, prog, analyze.Scope{}); !errors.Is(err, context.Canceled) {
+	if _, err := analyze.Analyze(ctx, prog, analyze.Config{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want %v", err, context.Canceled)
 	}
 }

@@ -86,7 +86,7 @@ func (w *world) weave() error {
 	if err != nil {
 		return err
 	}
-	if w.model, err = analyze.Analyze(context.Background(), prog, scope); err != nil {
+	if w.model, err = analyze.Analyze(context.Background(), prog, analyze.Config{Scope: scope}); err != nil {
 		return err
 	}
 	w.files, err = gen.Weave(w.model, os.ReadFile)

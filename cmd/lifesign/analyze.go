@@ -98,7 +98,7 @@ func analyzeProgram(ctx context.Context, o analyzeOptions) (*analyze.Model, erro
 	if err != nil {
 		return nil, err
 	}
-	return analyze.Analyze(ctx, prog, o.scope)
+	return analyze.Analyze(ctx, prog, analyze.Config{Scope: o.scope})
 }
 
 // printModel prints m for people.

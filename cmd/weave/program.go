@@ -36,7 +36,7 @@ func (b *builder) model(t *target) (m *analyze.Model, modules map[string]*load.M
 	}
 	err = b.step(Analyze, func() error {
 		return abandon(b.ctx, func() (err error) {
-			m, err = analyze.Analyze(b.ctx, prog, scope)
+			m, err = analyze.Analyze(b.ctx, prog, analyze.Config{Scope: scope})
 			return err
 		})
 	})
