@@ -8,9 +8,24 @@ type Sample struct {
 	Goroutines []Goroutine     // those that have a cell in the vitals page, by cell
 	Orphans    []Orphan        // locks whose holder ended, or began a new life, with the lock in hand
 	Foreign    map[uint64]bool // locks once released by a goroutine that had not taken them
+	Workers    []WorkerMark    // those that the program's author has declared
 	Looks      map[uint64]Look // by goroutine id: only those the judge asked for
-	Words      map[uint64]Word // by lock address: only those the judge asked for
+	Words      map[uint64]Word // by address of a lock or channel: only those the judge asked for
+	Census     *Census         // nil unless the judge asked for it
 	Lost       uint64          // goroutines the page had no cell for, since the start
+}
+
+// Census is a look at every goroutine of the process, those without a cell
+// among them.
+type Census struct {
+	Goroutines []Resident
+	Err        string // why it is not complete, "" if it is
+}
+
+// Resident is a goroutine in a census.
+type Resident struct {
+	ID   uint64
+	Look Look
 }
 
 // Process is the kernel's evidence about a process.
@@ -48,6 +63,7 @@ type Record struct {
 	Object uint64 // address of the lock or channel, 0 if it has none
 	Since  int64  // when it was entered, or acquired if Held, to the coarse clock's grain
 	Held   bool   // acquired and not yet released; otherwise in flight
+	Done   bool   // an operation at this site has come to its end before, in some goroutine
 }
 
 // RegionMark is the activity marker of one region that a goroutine is in.
@@ -56,6 +72,23 @@ type RegionMark struct {
 	Count uint64 // iterations begun
 	Begun int64  // when the region was entered
 	Last  int64  // when the last iteration began
+}
+
+// WorkerMark is the activity marker of a worker that the program's author has
+// declared.
+type WorkerMark struct {
+	Index     int    // its slot in the page
+	Name      string // as the author calls it
+	Group     string // of workers that stand for each other, "" if it stands alone
+	All       bool   // the group is stuck when all of it is; otherwise when one is
+	Busy      bool   // it has work; otherwise it waits for some
+	Goroutine uint64 // that said so last, 0 if unknown
+	Seq       uint64 // counts the times it became busy
+	Since     int64  // when it became busy
+	Budget    int64  // nanoseconds that a unit of work may take without progress
+	Progress  uint64 // counts its reports of progress
+	Last      int64  // when it reported progress last
+	Reported  bool   // it has been told that it is taken for dead
 }
 
 // Orphan is a lock that was in the hands of a goroutine when that ended.
@@ -81,9 +114,32 @@ const (
 type Look struct {
 	Status Status
 	Reason string // the runtime's wait reason, if Waiting: "sync.RWMutex.RLock"
-	Object uint64 // the address the goroutine is parked on, 0 if the runtime keeps none
+	Object uint64 // the address the goroutine is parked on: of a semaphore or channel; 0 if the runtime keeps none, or several
 	Stack  []Frame
-	Err    string // why there is no look, "" if there is one
+	Thread *Thread // what the kernel says of its thread, for one in a system call
+	Err    string  // why there is no look, "" if there is one
+}
+
+// Thread is the kernel's evidence about one thread.
+type Thread struct {
+	ID       int
+	State    string    // R, S, D, … of /proc/PID/task/TID/stat
+	Syscall  int64     // its number; -1 if it is in none, or unknown
+	Name     string    // of the system call, "" if unknown
+	Wchan    string    // the kernel function it sleeps in
+	Switches uint64    // context switches so far, of its own and forced
+	RanNS    int64     // CPU time so far
+	Resource *Resource // what the call works on; nil if that could not be found out
+	Err      string    // why the kernel could not be asked, "" if it was
+}
+
+// Resource is what the kernel counts of something that system calls work on:
+// a file system or a device.
+type Resource struct {
+	Name      string // "the FUSE file system at /data", "block device 254:0"
+	InFlight  uint64 // requests that it has not answered
+	Completed uint64 // requests that it has answered so far; 0 if that is not counted
+	Err       string // why it could not be asked, "" if it was
 }
 
 // Frame is one function on a stack, innermost first.
@@ -103,10 +159,20 @@ const (
 	Holding  Writer = "holding"
 )
 
-// Word is a lock's own state, read atomically and never touched.
+// Word is the own state of a lock, a channel or a WaitGroup, read atomically
+// and never touched.
 type Word struct {
 	Writer  Writer
 	Readers int    // active readers (RWMutex)
 	Size    uint64 // bytes the lock takes up from its address
+	Chan    *Chan  // of a channel
+	Count   int    // a WaitGroup's counter
 	Err     string // why it could not be read, "" if it was
+}
+
+// Chan is the state of a channel.
+type Chan struct {
+	Len, Cap           int
+	Closed             bool
+	Senders, Receivers int // waiting, as far as they were counted
 }

@@ -33,6 +33,7 @@ func (x Sender[T]) Send(v T) {
 		push(c, x.site, *(*uintptr)(unsafe.Pointer(&x.ch)))
 	}
 	x.ch <- v
+	finish(x.site)
 }
 
 // Recv is <-ch.

@@ -80,6 +80,19 @@ func CondWait(s Site, d *sync.Cond) {
 	}(Here())
 	push(c, s, uintptr(unsafe.Pointer(d)))
 	d.Wait()
+	finish(s)
+}
+
+// WGWait is w.Wait().
+//
+//go:noinline
+func WGWait(s Site, w *sync.WaitGroup) {
+	if c := self(); c != nil {
+		defer Unwind(Here()) // it panics if w is used again too early
+		push(c, s, uintptr(unsafe.Pointer(w)))
+	}
+	w.Wait()
+	finish(s)
 }
 
 // takeHeld releases the newest hold record of object and returns its What, 0

@@ -38,9 +38,23 @@ func hold(r *page.Record) {
 	publish(&r.What, r.What|page.Held)
 }
 
-// drop takes away the in-flight record of s, which is the newest one unless a
-// panic has left others on top of it that no guard has removed yet.
+// finished has a byte for each site, at hand without going through vitals.
+var finished = vitals.Done
+
+// finish notes that an operation at s has come to its end: the agent does not
+// suspect what never returned yet of being late. The byte is written once, so
+// that its cache line is shared by all who read it.
+func finish(s Site) {
+	if i := int(s); i < len(finished) && finished[i] == 0 {
+		finished[i] = 1
+	}
+}
+
+// drop takes away the in-flight record of s, which has come to its end. It is
+// the newest one unless a panic has left others on top of it that no guard has
+// removed yet.
 func drop(c *page.Cell, s Site) {
+	finish(s)
 	if n := c.N; n-1 < page.Records {
 		if w := c.Record[n-1].What; page.SiteOf(w) == uint32(s) && w&page.Held == 0 {
 			publish(&c.N, n-1)
@@ -152,6 +166,22 @@ func Enter(s Site) {
 	if c != nil {
 		push(c, s, 0)
 	}
+}
+
+// Entered is an operation that Into has noted and X1 takes away again.
+type Entered Site
+
+// Into is Enter for a call that stands in an expression, as an argument of X1:
+// Go evaluates it before the call, which follows it there.
+func Into(s Site) Entered {
+	Enter(s)
+	return Entered(s)
+}
+
+// X1 is Exit for such a call, and returns the call's result.
+func X1[T any](e Entered, v T) T {
+	Exit(Site(e))
+	return v
 }
 
 // Exit notes that the operation at s is over.

@@ -34,6 +34,39 @@ func Register(layout, table string) Site {
 	return first
 }
 
+// Reach tells the agent where to find the table by which it knows who can serve
+// whom. Generated code calls it, once, with a constant.
+func Reach(table string) {
+	h := vitals.Header
+	if len(table) > 0 {
+		atomic.StoreUint64(&h.ReachSize, uint64(len(table)))
+		atomic.StoreUint64(&h.ReachAt, uint64(*(*uintptr)(unsafe.Pointer(&table))))
+	}
+}
+
+// Declare adds rows that are not of woven code to the site table and returns
+// the first one's index. A program that nothing is woven into is thereby known
+// to have a page that is worth reading.
+func Declare(table string) Site {
+	registering.Lock()
+	defer registering.Unlock()
+	first := addRows(table)
+	atomic.CompareAndSwapUint64(&vitals.Header.State, page.StateNone, page.StateBare)
+	return first
+}
+
+// Vitals returns the page that the program writes to.
+func Vitals() *page.View { return vitals }
+
+// Goroutine returns the running goroutine's number, 0 while hooks are off.
+func Goroutine() uint64 {
+	if goidAt == 0 {
+		return 0
+	}
+	_, id := identity()
+	return id
+}
+
 func addRows(table string) Site {
 	h := vitals.Header
 	rows := uint64(0)

@@ -22,9 +22,10 @@ const (
 	siteRecv
 	siteCall
 	siteOther
+	siteGroup
 )
 
-var testKinds = []event.Kind{event.Region, event.Region, event.Lock, event.RWLock, event.RLock, event.Locker, event.Send, event.Receive, event.Call, event.Call}
+var testKinds = []event.Kind{event.Region, event.Region, event.Lock, event.RWLock, event.RLock, event.Locker, event.Send, event.Receive, event.Call, event.Call, event.WaitGroup}
 
 var reader *page.Reader
 
@@ -40,7 +41,7 @@ func TestMain(m *testing.M) {
 	if err == nil {
 		vitals, err = page.Open(mem)
 	}
-	coarse = &vitals.Header.Clock
+	coarse, finished = &vitals.Header.Clock, vitals.Done
 	if err == nil {
 		reader, err = page.NewReader(mem)
 	}

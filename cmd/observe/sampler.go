@@ -56,6 +56,7 @@ func (s *Sampler) Sample(look, words []uint64) (sample event.Sample, ok bool, er
 		Goroutines: s.reading.Goroutines,
 		Orphans:    s.reading.Orphans,
 		Foreign:    s.reading.Foreign,
+		Workers:    s.reading.Workers,
 		Lost:       s.reading.Lost,
 	}
 	sample.Looks = s.looks(look)
@@ -71,6 +72,8 @@ func (s *Sampler) Off() string {
 		return ""
 	case page.StateNoLayout:
 		return "the program's hooks are off: it was woven for another Go runtime than it was linked with"
+	case page.StateBare:
+		return "nothing is woven into the program but the workers it has declared"
 	case page.StateNoArch:
 		return "the program's hooks are off: they cannot tell goroutines apart on this architecture"
 	default:

@@ -19,7 +19,8 @@ type Config struct {
 // Actions is what a sample calls for.
 type Actions struct {
 	Look     []uint64 // goroutines to look at freshly for the next sample
-	Words    []uint64 // addresses of locks whose word to read for the next sample
+	Words    []uint64 // addresses of locks and channels whose word to read for the next sample
+	Census   bool     // whether to look at every goroutine for the next sample
 	Findings []event.Finding
 }
 

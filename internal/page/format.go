@@ -14,6 +14,8 @@ type View struct {
 	Orphans []Orphan
 	Sites   []byte
 	Cells   []Cell
+	Workers []Worker
+	Done    []byte
 }
 
 // Format makes mem, which must be zero and at least Size bytes, an empty page
@@ -29,6 +31,8 @@ func Format(mem []byte, grain uint64) error {
 	h.Orphans = Area{orphansAt, orphanCap}
 	h.Sites = Area{uint64(sitesAt), siteSpace}
 	h.Cells = Area{uint64(cellsAt), cellCap}
+	h.Workers = Area{uint64(workersAt), workerCap}
+	h.Done = Area{uint64(doneAt), doneCap}
 	h.Grain = grain
 	copy(h.Magic[:], Magic)
 	return nil
@@ -46,6 +50,8 @@ func Open(mem []byte) (*View, error) {
 	v.Foreign = (*[1 << 24]uint64)(unsafe.Pointer(&mem[h.Foreign.At]))[:h.Foreign.Cap:h.Foreign.Cap]
 	v.Orphans = (*[1 << 20]Orphan)(unsafe.Pointer(&mem[h.Orphans.At]))[:h.Orphans.Cap:h.Orphans.Cap]
 	v.Cells = (*[1 << 20]Cell)(unsafe.Pointer(&mem[h.Cells.At]))[:h.Cells.Cap:h.Cells.Cap]
+	v.Workers = (*[1 << 20]Worker)(unsafe.Pointer(&mem[h.Workers.At]))[:h.Workers.Cap:h.Workers.Cap]
+	v.Done = mem[h.Done.At : h.Done.At+h.Done.Cap : h.Done.At+h.Done.Cap]
 	return v, nil
 }
 
@@ -75,6 +81,8 @@ func check(mem []byte) (Header, error) {
 		{"orphans", h.Orphans, uint64(unsafe.Sizeof(Orphan{})), 1 << 20},
 		{"sites", h.Sites, 1, 1 << 30},
 		{"cells", h.Cells, uint64(CellSize), 1 << 20},
+		{"workers", h.Workers, uint64(WorkerSize), 1 << 20},
+		{"sites that are done", h.Done, 1, 1 << 30},
 	} {
 		if err := t.area.check(h.Size, t.entry, t.most); err != nil {
 			return Header{}, fmt.Errorf("vitals page is damaged: table of %s %w", t.name, err)

@@ -28,24 +28,30 @@ const EnvVar = "LIFESIGN_PAGE"
 // the layout or of the meaning of a field.
 const (
 	Magic   = "lifesign"
-	Version = 1
+	Version = 2
 )
 
 // Geometry of a page as Format makes it. Readers and writers go by the
 // header, not by these.
 const (
-	headerSize  = 4096
-	layoutSpace = headerSize - layoutStart
-	layoutStart = 512
+	headerSize   = 4096
+	layoutStart  = 512
+	layoutSpace  = verdictStart - layoutStart
+	verdictStart = 3584
+	verdictSpace = headerSize - verdictStart - 4*8
 
 	foreignCap = 4096
 	orphanCap  = 256
+	workerCap  = 1 << 12
+	doneCap    = 1 << 17
 	siteSpace  = 8 << 20
 	cellCap    = 1 << 16
 
 	foreignAt = headerSize
 	orphansAt = foreignAt + foreignCap*8
-	sitesAt   = orphansAt + orphanCap*int(unsafe.Sizeof(Orphan{}))
+	workersAt = orphansAt + orphanCap*int(unsafe.Sizeof(Orphan{}))
+	doneAt    = workersAt + workerCap*WorkerSize
+	sitesAt   = doneAt + doneCap
 	cellsAt   = sitesAt + siteSpace
 
 	// Size of a page in bytes. It is sparse: memory is taken for what is used.
@@ -63,8 +69,10 @@ type Header struct {
 	Orphans Area
 	Sites   Area // Cap in bytes
 	Cells   Area
+	Workers Area
+	Done    Area // a byte a site: not 0 once an operation there has come to its end
 
-	_     [128 - 24 - 4*16]byte
+	_     [128 - 24 - 6*16]byte
 	Clock uint64 // coarse CLOCK_MONOTONIC, nanoseconds; alone on its cache line
 	Grain uint64 // how often the clock is written, nanoseconds
 	_     [48]byte
@@ -79,8 +87,21 @@ type Header struct {
 	OrphanSeq  uint64 // orphans noted so far; the newest is at (OrphanSeq-1) mod cap
 	Anchor     uint64 // address of the code of hook.Enter, from which a load bias follows
 	LayoutSize uint64 // bytes of Layout in use
-	_          [layoutStart - 192 - 80]byte
-	Layout     [layoutSpace]byte // the Go runtime's layout, see ParseLayout
+
+	ReachAt     uint64 // address in the program of what package reach has encoded, 0 if there is none
+	ReachSize   uint64 // bytes of it
+	WorkerCount uint64 // workers in use
+	WorkersLost uint64 // workers there was no slot for
+	_           [layoutStart - 192 - 112]byte
+	Layout      [layoutSpace]byte // the Go runtime's layout, see ParseLayout
+
+	// What the watcher thinks of the program, written by it: first At, 0 while it
+	// writes, at the end of it.
+	VerdictAt    uint64 // CLOCK_MONOTONIC nanoseconds; 0 if there is none
+	Verdict      uint64 // one of the Verdict constants
+	VerdictCount uint64 // findings so far
+	VerdictSize  uint64 // bytes of VerdictText in use
+	VerdictText  [verdictSpace]byte
 }
 
 // Area is a table in the page.
@@ -95,7 +116,33 @@ const (
 	StateOn       = 1 // the hooks write
 	StateNoLayout = 2 // the hooks are off: the layout of the runtime they were woven for is not that of the one they run in
 	StateNoArch   = 3 // the hooks are off: they cannot tell goroutines apart on this architecture
+	StateBare     = 4 // nothing is woven, but there are workers
 )
+
+// What the watcher thinks of the program.
+const (
+	VerdictNone     = 0
+	VerdictWorking  = 1 // nothing stands that should not
+	VerdictInferred = 2 // something is stuck, inferred
+	VerdictProven   = 3 // something is stuck, proven
+)
+
+// WorkerSize is the size of a worker's slot in bytes.
+const WorkerSize = int(unsafe.Sizeof(Worker{}))
+
+// Worker is the activity marker of a worker that the program's author has
+// declared. It has one writer, but for Reported, which is the watcher's. It is
+// alone on its cache line.
+type Worker struct {
+	Site     uint64 // row of the site table, counted from 1; 0 in a slot that is free
+	Seq      uint64 // counts its changes between idle and busy; odd while it is busy
+	Since    uint64 // coarse clock at the last of them
+	Budget   uint64 // nanoseconds that a unit of work may take without progress
+	Progress uint64 // counts its reports of progress
+	Last     uint64 // coarse clock at the last of them
+	G        uint64 // number of the goroutine that made it busy, 0 if unknown
+	Reported uint64 // Seq of the work that the watcher has reported dead, 0 if none
+}
 
 // CellSize is the size of a cell in bytes.
 const CellSize = int(unsafe.Sizeof(Cell{}))
@@ -103,7 +150,7 @@ const CellSize = int(unsafe.Sizeof(Cell{}))
 // Records and Marks are how many of each a cell holds.
 const (
 	Records = 16
-	Marks   = 2
+	Marks   = 4
 )
 
 // Cell is what one goroutine writes: the operation it is in, the locks it

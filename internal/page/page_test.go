@@ -20,13 +20,14 @@ var someSites = []event.Site{
 	{Kind: event.Region, Package: "p", File: "/src/p/a.go", Line: 3, Func: "loop"},
 	{Kind: event.RLock, Package: "p", File: "/src/p/a.go", Line: 5, Func: "(*T).get", Object: "p.T.mu", Paired: true},
 	{Kind: event.Locker, Package: "p", File: "/src/p/b\tc.go", Line: 7, Func: "wait"},
+	{Kind: event.Worker, Func: "ingest", Object: "all:writers"},
 }
 
 // smallPage is a page with room for little, so that it can be printed and
 // fuzzed whole.
 func smallPage(t testing.TB) []byte {
 	t.Helper()
-	words := make([]uint64, (headerSize+4*8+2*int(unsafe.Sizeof(Orphan{}))+512+3*CellSize)/8)
+	words := make([]uint64, (headerSize+4*8+2*int(unsafe.Sizeof(Orphan{}))+512+3*CellSize+2*WorkerSize+8)/8)
 	mem := (*[1 << 20]byte)(unsafe.Pointer(&words[0]))[: len(words)*8 : len(words)*8]
 	h := (*Header)(unsafe.Pointer(&mem[0]))
 	copy(h.Magic[:], Magic)
@@ -35,6 +36,8 @@ func smallPage(t testing.TB) []byte {
 	h.Orphans = Area{h.Foreign.At + 4*8, 2}
 	h.Sites = Area{h.Orphans.At + 2*uint64(unsafe.Sizeof(Orphan{})), 512}
 	h.Cells = Area{h.Sites.At + 512, 3}
+	h.Workers = Area{h.Cells.At + 3*uint64(CellSize), 2}
+	h.Done = Area{h.Workers.At + 2*uint64(WorkerSize), 8}
 	return mem
 }
 
@@ -65,6 +68,11 @@ func filled(t testing.TB) []byte {
 	c.Mark[0] = Mark{What(0, 3), 12, 1e9, 4e9}
 	v.Orphans[1] = Orphan{Record{What(1, 4) | Held, 0xc000300000, 2e9}, 11}
 	v.Foreign[2] = 0xc000400000
+	v.Header.WorkerCount = 1
+	v.Workers[0] = Worker{Site: 4, Seq: 7, Since: 3e9, Budget: 2e9, Progress: 5, Last: 4e9, G: 17, Reported: 7}
+	v.Done[1] = 1
+	v.Header.ReachAt, v.Header.ReachSize = 0x500000, 77
+	v.SetVerdict(Verdict{At: 8e9, Code: VerdictInferred, Count: 2, Text: "goroutine 17 waits"})
 	return mem
 }
 
@@ -114,13 +122,14 @@ func TestReadWhatWasWritten(t *testing.T) {
 		Goroutines: []event.Goroutine{{
 			ID: 17, Seq: 99,
 			Records: []event.Record{
-				{Site: someSites[1], Seq: 97, Object: 0xc000200010, Since: 5e9, Held: true},
+				{Site: someSites[1], Seq: 97, Object: 0xc000200010, Since: 5e9, Held: true, Done: true},
 				{Site: reader, Seq: 99, Object: 0xc000200010, Since: 6e9},
 			},
 			Regions: []event.RegionMark{{Site: someSites[0], Count: 12, Begun: 1e9, Last: 4e9}},
 		}},
-		Orphans: []event.Orphan{{Goroutine: 11, Record: event.Record{Site: someSites[1], Seq: 4, Object: 0xc000300000, Since: 2e9, Held: true}}},
+		Orphans: []event.Orphan{{Goroutine: 11, Record: event.Record{Site: someSites[1], Seq: 4, Object: 0xc000300000, Since: 2e9, Held: true, Done: true}}},
 		Foreign: map[uint64]bool{0xc000400000: true},
+		Workers: []event.WorkerMark{{Name: "ingest", Group: "writers", All: true, Busy: true, Goroutine: 17, Seq: 7, Since: 3e9, Budget: 2e9, Progress: 5, Last: 4e9, Reported: true}},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", got, want)
@@ -221,7 +230,7 @@ func TestFormatFillsAPage(t *testing.T) {
 }
 
 func TestSiteRows(t *testing.T) {
-	for _, s := range append(someSites, event.Site{Kind: event.Call, Idle: true, Paired: true, Package: "a\\b", File: "c\nd", Func: "\t", Object: `\t`}) {
+	for _, s := range append(someSites, event.Site{Kind: event.Call, Idle: true, Paired: true, Leaves: true, Needs: "recv:p.T.ch send:?", Package: "a\\b", File: "c\nd", Func: "\t", Object: `\t`}) {
 		row := AppendSite(nil, s)
 		if bytes.Count(row, []byte("\n")) != 1 {
 			t.Errorf("row %q is not one line", row)
@@ -230,7 +239,7 @@ func TestSiteRows(t *testing.T) {
 			t.Errorf("ParseSite(%q) = %+v, %v", row, got, err)
 		}
 	}
-	for _, row := range []string{"", "lock", "lock\t-\tp\tf\tx\tg\to", "lock\t-\tp\tf\t-1\tg\to", "luck\t-\tp\tf\t1\tg\to", "lock\tz\tp\tf\t1\tg\to", "lock\t-\tp\tf\t1\tg\to\\", "lock\t-\tp\tf\t1\tg\t\\x"} {
+	for _, row := range []string{"", "lock", "lock\t-\tp\tf\tx\tg\to\t", "lock\t-\tp\tf\t-1\tg\to\t", "luck\t-\tp\tf\t1\tg\to\t", "lock\tz\tp\tf\t1\tg\to\t", "lock\tpi\tp\tf\t1\tg\to\t", "lock\t-\tp\tf\t1\tg\to\t\\", "lock\t-\tp\tf\t1\tg\t\\x\t"} {
 		if s, err := ParseSite(row); err == nil {
 			t.Errorf("ParseSite(%q) = %+v, want an error", row, s)
 		}

@@ -36,7 +36,8 @@ type Reading struct {
 	G          []uint64 // address of the runtime's g, for each of Goroutines
 	Orphans    []event.Orphan
 	Foreign    map[uint64]bool
-	Lost       uint64 // goroutines without a cell, and sites without a row
+	Workers    []event.WorkerMark
+	Lost       uint64 // goroutines without a cell, workers without a slot and sites without a row
 	Damaged    int    // records and marks that made no sense
 }
 
@@ -50,11 +51,12 @@ func (r *Reader) Read(into *Reading) error {
 	into.PID = r.view.PID()
 	into.State = atomic.LoadUint64(&h.State)
 	into.Clock = int64(atomic.LoadUint64(&h.Clock))
-	into.Lost = atomic.LoadUint64(&h.CellsLost) + atomic.LoadUint64(&h.SitesLost)
+	into.Lost = atomic.LoadUint64(&h.CellsLost) + atomic.LoadUint64(&h.SitesLost) + atomic.LoadUint64(&h.WorkersLost)
 	into.Damaged = 0
 	r.readCells(into)
 	r.readOrphans(into)
 	into.Foreign = r.readForeign()
+	r.readWorkers(into)
 	return nil
 }
 
@@ -74,6 +76,12 @@ func (r *Reader) Layout() (l Layout, ok bool, err error) {
 
 // Anchor returns the run-time address of hook.Enter's code, 0 if unknown.
 func (r *Reader) Anchor() uint64 { return atomic.LoadUint64(&r.view.Header.Anchor) }
+
+// ReachTable returns where in the program's memory the table lies that package
+// reach has encoded. size is 0 if there is none.
+func (r *Reader) ReachTable() (at, size uint64) {
+	return atomic.LoadUint64(&r.view.Header.ReachAt), atomic.LoadUint64(&r.view.Header.ReachSize)
+}
 
 // readSites parses the rows that were added since it was called last.
 func (r *Reader) readSites() error {
@@ -158,7 +166,8 @@ func (r *Reader) record(rec Record) (event.Record, bool) {
 	if int(s) >= len(r.sites) {
 		return event.Record{}, false
 	}
-	e := event.Record{Site: r.sites[s], Seq: rec.What & SeqMask, Object: rec.Object, Since: int64(rec.Since), Held: rec.What&Held != 0}
+	done := int(s) < len(r.view.Done) && r.view.Done[s] != 0
+	e := event.Record{Site: r.sites[s], Done: done, Seq: rec.What & SeqMask, Object: rec.Object, Since: int64(rec.Since), Held: rec.What&Held != 0}
 	switch modeOf(rec.What) {
 	case ModeLock:
 		e.Site.Kind = event.Lock

@@ -11,33 +11,57 @@ import (
 // The site table is text, a row a site, so that a page can be read with a
 // pager in an emergency:
 //
-//	kind TAB flags TAB package TAB file TAB line TAB func TAB object LF
+//	kind TAB flags TAB package TAB file TAB line TAB func TAB object TAB needs LF
 //
-// Flags are the letters i (idle) and p (paired), or "-". Tabs, line feeds and
+// Flags are the letters i (idle), p (paired), c (confined) and l (leaves), in
+// this order, or "-". Tabs, line feeds and
 // backslashes in a field are escaped by a backslash.
 
-const siteFields = 7
+const siteFields = 8
 
 var escaper = strings.NewReplacer("\\", `\\`, "\t", `\t`, "\n", `\n`)
 
 // AppendSite appends the row of s to dst, line feed included.
 func AppendSite(dst []byte, s event.Site) []byte {
-	flags := ""
-	if s.Idle {
-		flags += "i"
-	}
-	if s.Paired {
-		flags += "p"
-	}
-	if flags == "" {
-		flags = "-"
-	}
-	for _, f := range [...]string{string(s.Kind), flags, s.Package, s.File, strconv.Itoa(s.Line), s.Func} {
+	for _, f := range [...]string{string(s.Kind), flagsOf(&s), s.Package, s.File, strconv.Itoa(s.Line), s.Func, s.Object} {
 		dst = append(dst, escaper.Replace(f)...)
 		dst = append(dst, '\t')
 	}
-	dst = append(dst, escaper.Replace(s.Object)...)
+	dst = append(dst, escaper.Replace(s.Needs)...)
 	return append(dst, '\n')
+}
+
+// siteFlags are the flags of a row, in their order.
+var siteFlags = []struct {
+	letter byte
+	of     func(*event.Site) *bool
+}{
+	{'i', func(s *event.Site) *bool { return &s.Idle }},
+	{'p', func(s *event.Site) *bool { return &s.Paired }},
+	{'c', func(s *event.Site) *bool { return &s.Confined }},
+	{'l', func(s *event.Site) *bool { return &s.Leaves }},
+}
+
+func flagsOf(s *event.Site) string {
+	var flags []byte
+	for _, f := range siteFlags {
+		if *f.of(s) {
+			flags = append(flags, f.letter)
+		}
+	}
+	if len(flags) == 0 {
+		return "-"
+	}
+	return string(flags)
+}
+
+// setFlags sets the flags of s, and reports whether they are as flagsOf makes
+// them.
+func setFlags(s *event.Site, flags string) bool {
+	for _, f := range siteFlags {
+		*f.of(s) = strings.IndexByte(flags, f.letter) >= 0
+	}
+	return flagsOf(s) == flags
 }
 
 // ParseSite parses a row as AppendSite makes it, with or without its line
@@ -59,27 +83,24 @@ func ParseSite(row string) (event.Site, error) {
 	if err != nil || line < 0 {
 		return event.Site{}, fmt.Errorf("site row with line %q", f[4])
 	}
-	s := event.Site{Kind: event.Kind(f[0]), Package: f[2], File: f[3], Line: line, Func: f[5], Object: f[6]}
+	s := event.Site{Kind: event.Kind(f[0]), Package: f[2], File: f[3], Line: line, Func: f[5], Object: f[6], Needs: f[7]}
 	if !knownKind[s.Kind] {
 		return event.Site{}, fmt.Errorf("site row of kind %q, which this lifesign does not know", f[0])
 	}
-	switch f[1] {
-	case "-":
-	case "i":
-		s.Idle = true
-	case "p":
-		s.Paired = true
-	case "ip":
-		s.Idle, s.Paired = true, true
-	default:
+	if !setFlags(&s, f[1]) {
 		return event.Site{}, fmt.Errorf("site row with flags %q", f[1])
 	}
 	return s, nil
 }
 
-var knownKind = map[event.Kind]bool{
-	event.Region: true, event.Lock: true, event.RWLock: true, event.RLock: true, event.Locker: true,
-	event.Send: true, event.Receive: true, event.Range: true, event.Select: true, event.Never: true, event.Call: true,
+var knownKind = kindSet()
+
+func kindSet() map[event.Kind]bool {
+	known := make(map[event.Kind]bool)
+	for _, k := range event.Kinds {
+		known[k] = true
+	}
+	return known
 }
 
 func unescape(s string) (string, error) {
