@@ -15,6 +15,7 @@ var layers = map[string]int{
 
 	"hook":           1,
 	"internal/judge": 1,
+	"internal/look":  1,
 
 	"cmd/load": 2,
 

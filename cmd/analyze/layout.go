@@ -31,6 +31,7 @@ var fieldNames = []struct{ name, pkg, typ, path string }{
 	{"g.parentGoid", "runtime", "g", "parentGoid"},
 	{"g.gopc", "runtime", "g", "gopc"},
 	{"sudog.elem", "runtime", "sudog", "elem"},
+	{"sudog.c", "runtime", "sudog", "c"},
 	{"Mutex.state", "sync", "Mutex", "state"},
 	{"RWMutex.w", "sync", "RWMutex", "w"},
 	{"RWMutex.readerCount", "sync", "RWMutex", "readerCount"},
@@ -50,6 +51,8 @@ var statusNames = []struct{ name, constant string }{
 	{"status.dead", "_Gdead"},
 	{"status.copystack", "_Gcopystack"},
 	{"status.preempted", "_Gpreempted"},
+	{"status.leaked", "_Gleaked"},
+	{"status.deadextra", "_Gdeadextra"},
 	{"status.scan", "_Gscan"},
 }
 
@@ -57,9 +60,10 @@ var statusNames = []struct{ name, constant string }{
 // its word in, over the versions of Go: runtime's maybeTraceablePtr, the atomic
 // types, sync.Mutex around internal/sync's.
 var inner = map[string][]string{
-	"maybeTraceablePtr": {"vu"},
-	"Uint32":            {"value"},
-	"Int32":             {"v"},
+	"maybeTraceablePtr":  {"vu"},
+	"maybeTraceableChan": {"maybeTraceablePtr"},
+	"Uint32":             {"value"},
+	"Int32":              {"v"},
 }
 
 // RuntimeLayout returns what a reader must know of the structures of the Go
@@ -172,8 +176,9 @@ func (l *layout) word(t types.Type) (int64, bool) {
 		return 0, true
 	}
 	for _, name := range inner[n.Obj().Name()] {
-		if off, _, ok := l.step(t, name); ok {
-			return off, true
+		if off, ft, ok := l.step(t, name); ok {
+			deeper, ok := l.word(ft)
+			return off + deeper, ok
 		}
 	}
 	return 0, false

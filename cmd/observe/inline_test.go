@@ -25,7 +25,7 @@ func TestFramesAgreeWithTheRuntime(t *testing.T) {
 	}
 	inlined, total := 0, 0
 	for i, want := range runFrames(t, in.String())[1:] {
-		frames := s.frames(pcs[i : i+1])
+		frames := s.Frames(pcs[i])
 		if len(frames) == 0 || strings.HasPrefix(want, "\t") || strings.HasSuffix(want, "\t?\t0") {
 			continue // an address between functions, or of no line
 		}
@@ -64,7 +64,7 @@ func TestInlinedCallers(t *testing.T) {
 	}
 	var got []string
 	var lines []int
-	for _, f := range s.frames([]uint64{ret}) {
+	for _, f := range s.Frames(ret) {
 		got = append(got, f.Func)
 		lines = append(lines, f.Line)
 	}
@@ -114,7 +114,7 @@ func TestStrippedProgramsHaveOuterFrames(t *testing.T) {
 	if fn == nil {
 		t.Fatal("no main.outermost")
 	}
-	got := s.frames([]uint64{fn.Entry + 1})
+	got := s.Frames(fn.Entry + 1)
 	if len(got) != 1 || got[0].Func != "main.outermost" || filepath.Base(got[0].File) != "main.go" {
 		t.Errorf("got %+v", []event.Frame(got))
 	}

@@ -134,6 +134,9 @@ func TestLooksAtARealProgram(t *testing.T) {
 					t.Errorf("parked on %#x, which is not in the lock at %#x", look.Object, r.Object)
 				}
 			}
+			if r, _ := g.Waits(); r.Site.Kind == event.Receive && look.Object != r.Object {
+				t.Errorf("parked on %#x, not on the channel at %#x", look.Object, r.Object)
+			}
 			if test.frame == "" {
 				return
 			}

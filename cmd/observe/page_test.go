@@ -12,6 +12,7 @@ import (
 
 	"github.com/lifesign-go/lifesign/event"
 	"github.com/lifesign-go/lifesign/internal/clock"
+	"github.com/lifesign-go/lifesign/internal/look"
 	"github.com/lifesign-go/lifesign/internal/page"
 )
 
@@ -123,29 +124,17 @@ func TestLooksThatCannotBeHad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := newGoLayout(parsed)
+	g, err := look.NewLayout(parsed)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := looker{mem: memory{os.Getpid()}, layout: g}
-	if look := l.look(8, 1); look.Err == "" || look.Status != "" {
+	l := look.New(look.Process(os.Getpid()), g, look.OwnSymbols{})
+	if look := l.Looks([]look.Goroutine{{G: 8, ID: 1}})[0]; look.Err == "" || look.Status != "" {
 		t.Errorf("look at address 8: %+v", look)
 	}
-	if w := readWord(l.mem, parsed, event.Lock, 8); w.Err == "" {
-		t.Errorf("word at address 8: %+v", w)
-	}
-	if w := readWord(l.mem, parsed, event.Send, 8); w.Err == "" {
-		t.Errorf("word of a channel: %+v", w)
-	}
-	for _, without := range []string{"g.goid=", "g.sched.bp=", "status.waiting=", "sudog.elem="} {
-		before, after, _ := strings.Cut(layout, without)
-		_, after, _ = strings.Cut(after, " ")
-		parsed, err := page.ParseLayout(before + after)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := newGoLayout(parsed); err == nil {
-			t.Errorf("a layout without %s is taken", without)
+	for _, kind := range []event.Kind{event.Lock, event.RLock, event.Send, event.Call} {
+		if w := l.Word(kind, 8); w.Err == "" {
+			t.Errorf("word of a %s at address 8: %+v", kind, w)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/lifesign-go/lifesign/event"
 	"github.com/lifesign-go/lifesign/internal/clock"
+	"github.com/lifesign-go/lifesign/internal/look"
 	"github.com/lifesign-go/lifesign/internal/page"
 )
 
@@ -15,7 +16,7 @@ type Sampler struct {
 	reader  *page.Reader
 	reading page.Reading
 	kernel  kernel
-	looker  *looker
+	looker  *look.Looker
 	blind   string // why no goroutine can be looked at, "" if one can
 	ready   bool
 }
@@ -34,11 +35,11 @@ func NewSampler(p *Page, rename func(file string) string) (*Sampler, error) {
 	return &Sampler{page: p, rename: rename, reader: r, kernel: kernel{proc: "/proc", cgroup: "/sys/fs/cgroup"}}, nil
 }
 
-// Sample takes a sample. Of goroutines in look, by id, and of locks in words,
+// Sample takes a sample. Of goroutines in looks, by id, and of locks in words,
 // by address, it tells more. A goroutine or lock that the page does not have
 // any more is left out. ok is false until a process has claimed the page and its
 // hooks have found out whether they can work.
-func (s *Sampler) Sample(look, words []uint64) (sample event.Sample, ok bool, err error) {
+func (s *Sampler) Sample(looks, words []uint64) (sample event.Sample, ok bool, err error) {
 	if s.page.PID() == 0 {
 		return event.Sample{}, false, nil
 	}
@@ -59,7 +60,7 @@ func (s *Sampler) Sample(look, words []uint64) (sample event.Sample, ok bool, er
 		Workers:    s.reading.Workers,
 		Lost:       s.reading.Lost,
 	}
-	sample.Looks = s.looks(look)
+	sample.Looks = s.looks(looks)
 	sample.Words = s.words(words)
 	return sample, true, nil
 }
@@ -99,7 +100,7 @@ func (s *Sampler) prepare() {
 	s.looker = l
 }
 
-func (s *Sampler) newLooker() (*looker, error) {
+func (s *Sampler) newLooker() (*look.Looker, error) {
 	text, ok, err := s.reader.Layout()
 	if err != nil {
 		return nil, err
@@ -107,7 +108,7 @@ func (s *Sampler) newLooker() (*looker, error) {
 	if !ok {
 		return nil, fmt.Errorf("the program has left no layout of its runtime")
 	}
-	layout, err := newGoLayout(text)
+	layout, err := look.NewLayout(text)
 	if err != nil {
 		return nil, err
 	}
@@ -116,27 +117,30 @@ func (s *Sampler) newLooker() (*looker, error) {
 		return nil, err
 	}
 	sym.rename = s.rename
-	return &looker{mem: memory{s.reading.PID}, layout: layout, symbols: sym}, nil
+	return look.New(look.Process(s.reading.PID), layout, sym), nil
 }
 
 func (s *Sampler) looks(ids []uint64) map[uint64]event.Look {
 	if len(ids) == 0 {
 		return nil
 	}
-	looks := make(map[uint64]event.Look, len(ids))
 	wanted := make(map[uint64]bool, len(ids))
 	for _, id := range ids {
 		wanted[id] = true
 	}
+	looks := make(map[uint64]event.Look, len(ids))
+	var who []look.Goroutine
 	for i, g := range s.reading.Goroutines {
 		if !wanted[g.ID] {
 			continue
 		}
-		if s.looker == nil {
-			looks[g.ID] = event.Look{Err: s.blind}
-			continue
+		looks[g.ID] = event.Look{Err: s.blind}
+		who = append(who, look.Goroutine{G: s.reading.G[i], ID: g.ID})
+	}
+	if s.looker != nil {
+		for i, l := range s.looker.Looks(who) {
+			looks[who[i].ID] = l
 		}
-		looks[g.ID] = s.looker.look(s.reading.G[i], g.ID)
 	}
 	return looks
 }
@@ -152,7 +156,7 @@ func (s *Sampler) words(addrs []uint64) map[uint64]event.Word {
 			words[a] = event.Word{Err: s.blind}
 			continue
 		}
-		words[a] = readWord(s.looker.mem, s.looker.layout.Layout, kinds[a], a)
+		words[a] = s.looker.Word(kinds[a], a)
 	}
 	return words
 }

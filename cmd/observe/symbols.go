@@ -107,20 +107,18 @@ func textStart(f *elf.File, lines []byte) uint64 {
 	return 0
 }
 
-// frames names pcs, which are return addresses: the line is that of the call.
-func (s *symbols) frames(pcs []uint64) []event.Frame {
-	frames := make([]event.Frame, 0, len(pcs))
-	for _, pc := range pcs {
-		pc = pc - s.bias - 1
-		for _, c := range s.inline.at(pc) {
-			if file, line, fn := s.table.PCToLine(pc); fn != nil {
-				frames = append(frames, event.Frame{Func: c.name, File: s.rename(file), Line: line})
-			}
-			pc = c.parent
-		}
+// Frames implements look.Symbols.
+func (s *symbols) Frames(pc uint64) []event.Frame {
+	var frames []event.Frame
+	pc = pc - s.bias - 1
+	for _, c := range s.inline.at(pc) {
 		if file, line, fn := s.table.PCToLine(pc); fn != nil {
-			frames = append(frames, event.Frame{Func: fn.Name, File: s.rename(file), Line: line})
+			frames = append(frames, event.Frame{Func: c.name, File: s.rename(file), Line: line})
 		}
+		pc = c.parent
+	}
+	if file, line, fn := s.table.PCToLine(pc); fn != nil {
+		frames = append(frames, event.Frame{Func: fn.Name, File: s.rename(file), Line: line})
 	}
 	return frames
 }

@@ -1,4 +1,4 @@
-package observe
+package look
 
 import (
 	"fmt"
@@ -10,15 +10,15 @@ import (
 // What the sync package's words mean. The names are those of its source.
 const mutexLocked = 1
 
-// readWord reads the state of the lock at addr, which is of the kind that a
-// record of it says.
-func readWord(m memory, l page.Layout, kind event.Kind, addr uint64) event.Word {
+// Word reads the state of the lock at addr, which is of the kind that a record
+// of it says.
+func (l *Looker) Word(kind event.Kind, addr uint64) event.Word {
 	w, err := event.Word{}, error(nil)
 	switch kind {
 	case event.Lock:
-		w, err = readMutex(m, l, addr)
+		w, err = readMutex(l.mem, l.layout.Layout, addr)
 	case event.RWLock, event.RLock:
-		w, err = readRWMutex(m, l, addr)
+		w, err = readRWMutex(l.mem, l.layout.Layout, addr)
 	default:
 		err = fmt.Errorf("no lock of a kind whose state lifesign can read")
 	}
@@ -28,12 +28,12 @@ func readWord(m memory, l page.Layout, kind event.Kind, addr uint64) event.Word 
 	return w
 }
 
-func readMutex(m memory, l page.Layout, addr uint64) (event.Word, error) {
+func readMutex(m Memory, l page.Layout, addr uint64) (event.Word, error) {
 	off, size, err := offsets(l, "Mutex.state", "Mutex.size")
 	if err != nil {
 		return event.Word{}, err
 	}
-	state, err := m.half(addr + off)
+	state, err := half(m, addr+off)
 	if err != nil {
 		return event.Word{}, err
 	}
@@ -47,7 +47,7 @@ func readMutex(m memory, l page.Layout, addr uint64) (event.Word, error) {
 // readRWMutex reads the two counters of an RWMutex. A writer that announces
 // itself makes readerCount negative and leaves in readerWait how many active
 // readers it waits for.
-func readRWMutex(m memory, l page.Layout, addr uint64) (event.Word, error) {
+func readRWMutex(m Memory, l page.Layout, addr uint64) (event.Word, error) {
 	countAt, size, err := offsets(l, "RWMutex.readerCount", "RWMutex.size")
 	if err != nil {
 		return event.Word{}, err
@@ -56,11 +56,11 @@ func readRWMutex(m memory, l page.Layout, addr uint64) (event.Word, error) {
 	if err != nil {
 		return event.Word{}, err
 	}
-	count, err := m.half(addr + countAt)
+	count, err := half(m, addr+countAt)
 	if err != nil {
 		return event.Word{}, err
 	}
-	wait, err := m.half(addr + waitAt)
+	wait, err := half(m, addr+waitAt)
 	if err != nil {
 		return event.Word{}, err
 	}

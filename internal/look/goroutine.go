@@ -1,0 +1,273 @@
+package look
+
+import (
+	"encoding/binary"
+	"errors"
+	"strings"
+
+	"github.com/lifesign-go/lifesign/event"
+)
+
+const (
+	maxStack  = 64 << 10 // bytes of a stack that are read
+	maxFrames = 64
+	tries     = 3   // looks at a goroutine that moves under them
+	atOnce    = 128 // goroutines that are read together: few enough to be of one moment
+)
+
+// errMoved says that a goroutine changed while it was looked at, which is an
+// answer: it is not stuck.
+var errMoved = errors.New("moved")
+
+// Goroutine says which goroutine to look at.
+type Goroutine struct {
+	G  uint64 // address of the runtime's g
+	ID uint64 // the goroutine's number; 0: whichever has that g
+}
+
+// Looker looks at the goroutines of one process.
+type Looker struct {
+	mem    Memory
+	layout *Layout
+	names  names
+}
+
+// New returns a Looker at mem, whose runtime is laid out as layout says.
+func New(mem Memory, layout *Layout, symbols Symbols) *Looker {
+	return &Looker{mem: mem, layout: layout, names: names{symbols: symbols}}
+}
+
+// Looks looks at goroutines. The stacks of those that stand at the same place
+// share memory, in this and later calls: they must not be written into.
+func (l *Looker) Looks(who []Goroutine) []event.Look {
+	found := make([]glance, len(who))
+	pending := make([]*glance, len(who))
+	for i := range who {
+		found[i].who = who[i]
+		pending[i] = &found[i]
+	}
+	for try := 0; try < tries && len(pending) > 0; try++ {
+		moved := pending[:0]
+		for len(pending) > 0 {
+			n := len(pending)
+			if n > atOnce {
+				n = atOnce
+			}
+			l.glances(pending[:n])
+			for _, g := range pending[:n] {
+				if g.err == errMoved {
+					moved = append(moved, g)
+				}
+			}
+			pending = pending[n:]
+		}
+		pending = moved
+	}
+	looks := make([]event.Look, len(who))
+	for i := range found {
+		looks[i] = l.tell(&found[i])
+	}
+	return looks
+}
+
+// glance is one goroutine while it is looked at.
+type glance struct {
+	who    Goroutine
+	g      []byte
+	id     uint64
+	status event.Status
+	object uint64
+	sudog  []byte // the first sudog of a goroutine that has one, nil otherwise
+	stack  []byte // from sp on
+	pc, sp uint64
+	bp     uint64
+	pcs    []uint64
+	err    error
+}
+
+func (l *Looker) tell(g *glance) event.Look {
+	switch {
+	case g.err == errMoved:
+		return event.Look{Status: event.Running}
+	case g.err != nil:
+		return event.Look{Err: g.err.Error()}
+	}
+	look := event.Look{Status: g.status, Object: g.object}
+	if g.status == event.Waiting {
+		look.Reason = l.layout.Reason(uint64(g.g[l.layout.reason]))
+	}
+	if len(g.pcs) > 0 {
+		look.Stack = l.names.stack(g.pcs)
+	}
+	return look
+}
+
+// glances takes one look at each of a few goroutines, and a second one at what
+// would have changed, to be sure that the first was of one moment.
+func (l *Looker) glances(gs []*glance) {
+	standing := make([]*glance, 0, len(gs))
+	for i, p := range l.readGs(gs) {
+		g := gs[i]
+		*g = glance{who: g.who, g: p.Buf, err: p.Err}
+		if g.err == nil && l.first(g) {
+			standing = append(standing, g)
+		}
+	}
+	l.readParked(standing)
+	for i, again := range l.readGs(standing) {
+		g := standing[i]
+		switch {
+		case g.err != nil:
+		case again.Err != nil:
+			g.err = again.Err
+		case l.changed(g, again.Buf):
+			g.err = errMoved
+		default:
+			g.object = l.parkedOn(g)
+			g.pcs = unwind(g)
+		}
+		g.stack = nil // the bulk of what was read is not needed any more
+	}
+}
+
+func (l *Looker) readGs(gs []*glance) []Part {
+	parts := make([]Part, len(gs))
+	all := make([]byte, len(gs)*int(l.layout.size))
+	for i, g := range gs {
+		parts[i] = Part{Addr: g.who.G, Buf: all[i*int(l.layout.size) : (i+1)*int(l.layout.size)]}
+	}
+	l.mem.Read(parts)
+	return parts
+}
+
+// at reads a word of a structure that was read into b.
+func at(b []byte, off uint64) uint64 { return binary.LittleEndian.Uint64(b[off:]) }
+
+// first reads the g of a goroutine, and reports whether it stands still, so
+// that there is more to be read.
+func (l *Looker) first(g *glance) bool {
+	g.id = at(g.g, l.layout.goid)
+	if g.who.ID != 0 && g.id != g.who.ID {
+		g.status = event.Gone
+		return false
+	}
+	g.status = l.status(g.g)
+	switch g.status {
+	case event.Waiting:
+		g.pc, g.sp, g.bp = at(g.g, l.layout.pc), at(g.g, l.layout.sp), at(g.g, l.layout.bp)
+		if at(g.g, l.layout.waiting) != 0 {
+			g.sudog = make([]byte, l.layout.sudogSize)
+		}
+	case event.Syscall:
+		g.pc, g.sp = at(g.g, l.layout.syscallPC), at(g.g, l.layout.syscallSP)
+		if l.layout.syscallBP != 0 {
+			g.bp = at(g.g, l.layout.syscallBP)
+		}
+	default:
+		return false
+	}
+	hi := at(g.g, l.layout.hi)
+	if g.sp == 0 || g.sp >= hi {
+		g.err = errMoved
+		return false
+	}
+	n := hi - g.sp
+	if n > maxStack {
+		n = maxStack
+	}
+	g.stack = make([]byte, n)
+	return true
+}
+
+// readParked reads the stacks of goroutines, and what they are parked on.
+func (l *Looker) readParked(gs []*glance) {
+	parts := make([]Part, 0, 2*len(gs))
+	for _, g := range gs {
+		parts = append(parts, Part{Addr: g.sp, Buf: g.stack})
+	}
+	for _, g := range gs {
+		if g.sudog != nil {
+			parts = append(parts, Part{Addr: at(g.g, l.layout.waiting), Buf: g.sudog})
+		}
+	}
+	l.mem.Read(parts)
+	for i, g := range gs {
+		g.err = parts[i].Err
+	}
+	parts = parts[len(gs):]
+	for _, g := range gs {
+		if g.sudog != nil {
+			if parts[0].Err != nil {
+				g.sudog = nil // not known what it is parked on; the rest is
+			}
+			parts = parts[1:]
+		}
+	}
+}
+
+// changed reports whether again, read later, is of another moment than g.
+func (l *Looker) changed(g *glance, again []byte) bool {
+	for _, off := range []uint64{l.layout.goid, l.layout.waiting, l.layout.pc, l.layout.sp, l.layout.syscallPC, l.layout.syscallSP} {
+		if at(g.g, off) != at(again, off) {
+			return true
+		}
+	}
+	return l.status(again) != g.status || again[l.layout.reason] != g.g[l.layout.reason]
+}
+
+// status reads the status of g. The collector's scan bit says nothing of what
+// the goroutine does.
+func (l *Looker) status(g []byte) event.Status {
+	s := uint64(binary.LittleEndian.Uint32(g[l.layout.status:])) &^ l.layout.scan
+	switch {
+	case s == l.layout.waitingStatus, l.layout.leaked != 0 && s == l.layout.leaked:
+		return event.Waiting
+	case s == l.layout.inSyscall:
+		return event.Syscall
+	case s == l.layout.runnable, s == l.layout.preempted:
+		return event.Runnable
+	case s == l.layout.dead, s == l.layout.idle, l.layout.deadExtra != 0 && s == l.layout.deadExtra:
+		return event.Gone
+	default: // running, or its stack is being copied
+		return event.Running
+	}
+}
+
+// parkedOn returns what a waiting goroutine waits for: the channel, or the
+// semaphore of a lock or of a wait group. A select waits for several, and has
+// none.
+func (l *Looker) parkedOn(g *glance) uint64 {
+	if g.sudog == nil {
+		return 0
+	}
+	switch reason := l.layout.Reason(uint64(g.g[l.layout.reason])); {
+	case strings.HasPrefix(reason, "select"):
+		return 0
+	case strings.HasPrefix(reason, "chan "):
+		if l.layout.channel == 0 {
+			return 0
+		}
+		return at(g.sudog, l.layout.channel)
+	}
+	return at(g.sudog, l.layout.elem)
+}
+
+// unwind follows the frame pointers of a stack that stands still, which the
+// runtime keeps on amd64 and arm64: at each is the caller's, and behind it the
+// return address.
+func unwind(g *glance) []uint64 {
+	n := uint64(len(g.stack))
+	pcs := []uint64{g.pc}
+	for bp := g.bp; len(pcs) < maxFrames && n >= 16 && bp >= g.sp && bp-g.sp <= n-16; {
+		next, ret := at(g.stack, bp-g.sp), at(g.stack, bp-g.sp+8)
+		if ret == 0 {
+			break
+		}
+		pcs = append(pcs, ret)
+		if next <= bp {
+			break
+		}
+		bp = next
+	}
+	return pcs
+}
