@@ -86,8 +86,8 @@ func TestTableQuotes(t *testing.T) {
 	}
 	got := string(gen.Table(&p, "go1.26 amd64"))
 	for _, want := range []string{
-		`"call\t-\t\ta\\tb\\\\c\"d` + "`" + `e\\n.go\t1\tf\t\n"+`,
-		`"lock\tip\t\t\t0\t\tö\n")`,
+		`"call\t-\t\ta\\tb\\\\c\"d` + "`" + `e\\n.go\t1\tf\t\t\n"+`,
+		`"lock\tip\t\t\t0\t\tö\t\n")`,
 		`lsrt.Register("go1.26 amd64",`,
 	} {
 		if !strings.Contains(got, want) {
