@@ -44,7 +44,7 @@ func Analyze(ctx context.Context, prog *load.Program, c Config) (*Model, error) 
 	}
 	m := &Model{Runtime: layout}
 	m.Stats.Packages = len(prog.Packages)
-	regions, unsure, err := search(ctx, prog, scope, &m.Stats)
+	facts, err := search(ctx, prog, scope, &m.Stats)
 	if err != nil {
 		return nil, err
 	}
@@ -56,11 +56,11 @@ func Analyze(ctx context.Context, prog *load.Program, c Config) (*Model, error) 
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		visits = append(visits, visitPackage(prog, p, regions, unsure))
+		visits = append(visits, visitPackage(prog, p, facts))
 	}
 	m.Stats.InScope = len(visits)
 	for _, v := range visits {
-		m.add(v, unsure)
+		m.add(v, facts.unsure)
 	}
 	return m, nil
 }
@@ -74,18 +74,18 @@ type visit struct {
 
 // visitPackage visits the files of p. Those that cannot be woven are looked at
 // too: they may release locks.
-func visitPackage(prog *load.Program, p *load.Package, regions map[ast.Stmt]*cause, unsure unsure) *visit {
+func visitPackage(prog *load.Program, p *load.Package, facts *facts) *visit {
 	out := &visit{pkg: p, names: packageNames(p)}
 	plain := make(map[*ast.File]bool)
 	for _, f := range p.Files {
 		plain[f.Syntax] = true
-		v := newVisitor(prog, p, f, out.names, regions, unsure)
+		v := newVisitor(prog, p, f, out.names, facts)
 		v.walk()
 		out.files = append(out.files, v)
 	}
 	for _, f := range p.Syntax {
 		if !plain[f] {
-			v := newVisitor(prog, p, &load.File{Syntax: f}, out.names, regions, unsure)
+			v := newVisitor(prog, p, &load.File{Syntax: f}, out.names, facts)
 			v.funcs[0].blocked = whyCgo
 			v.walk()
 		}

@@ -70,7 +70,7 @@ func (v *visitor) lockMethod(n *ast.SelectorExpr, sel *types.Selection, m lockMe
 	if !spelled {
 		why := "the lock is promoted through an unexported field of another package"
 		v.skip(n.Sel.Pos(), what, why)
-		v.unsure.add(v.lockVar(n), "another package uses it, through a field that cannot be named there, at "+placeOf(v.prog.Fset, n.Pos()))
+		v.facts.unsure.add(v.lockVar(n), "another package uses it, through a field that cannot be named there, at "+placeOf(v.prog.Fset, n.Pos()))
 		return
 	}
 	_, pointer := recv.Underlying().(*types.Pointer)
@@ -110,7 +110,7 @@ func (v *visitor) lockMethod(n *ast.SelectorExpr, sel *types.Selection, m lockMe
 func (v *visitor) addLock(n *ast.SelectorExpr, m lockMethod, r Rewrite) {
 	o := &op{rewrite: r, lockVar: v.lockVar(n)}
 	if m.kind == "" && v.fn().blocked != "" {
-		v.unsure.add(o.lockVar, "it is released at "+placeOf(v.prog.Fset, n.Pos())+", where no hook can be: "+v.fn().blocked)
+		v.facts.unsure.add(o.lockVar, "it is released at "+placeOf(v.prog.Fset, n.Pos())+", where no hook can be: "+v.fn().blocked)
 	}
 	key := lockKey(v.info, n.X, r.Path)
 	if m.kind == "" {

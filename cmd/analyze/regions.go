@@ -28,12 +28,18 @@ type cause struct {
 	chain   []Step
 }
 
-// search returns what takes the whole program to see: the endless loops of
-// goroutines, in scope, and locks that hooks cannot follow.
-func search(ctx context.Context, prog *load.Program, scope Scope, stats *Stats) (map[ast.Stmt]*cause, unsure, error) {
+// facts are what takes the whole program to see. Visitors read them; only
+// unsure grows while they do.
+type facts struct {
+	regions map[ast.Stmt]*cause // endless loops of goroutines, in scope
+	unsure  unsure              // locks that hooks cannot follow
+}
+
+// search finds the facts.
+func search(ctx context.Context, prog *load.Program, scope Scope, stats *Stats) (*facts, error) {
 	program := buildSSA(prog)
 	if err := ctx.Err(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	funcs := ssautil.AllFunctions(program)
 	stats.Functions = len(funcs)
@@ -41,7 +47,7 @@ func search(ctx context.Context, prog *load.Program, scope Scope, stats *Stats) 
 	// goes, which takes less memory than handing it in.
 	graph := vta.CallGraph(funcs, nil)
 	if err := ctx.Err(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	w := &walker{prog: prog, graph: graph, inScope: make(map[*types.Package]*load.Package), reached: make(map[*ssa.Function]*reach)}
 	for _, p := range prog.Packages {
@@ -52,7 +58,7 @@ func search(ctx context.Context, prog *load.Program, scope Scope, stats *Stats) 
 	sorted := w.sort(funcs)
 	w.start(sorted, stats)
 	w.follow()
-	return w.regions(stats), converted(sorted, prog.Fset), nil
+	return &facts{regions: w.regions(stats), unsure: converted(sorted, prog.Fset)}, nil
 }
 
 func buildSSA(prog *load.Program) *ssa.Program {

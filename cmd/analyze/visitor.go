@@ -20,8 +20,7 @@ type visitor struct {
 	src     *load.File
 	info    *types.Info
 	names   names
-	regions map[ast.Stmt]*cause
-	unsure  unsure
+	facts   *facts
 	noChans string // why channel operations are not woven in this file, "" if they are
 
 	stack []ast.Node  // from the file to the parent of the node visited
@@ -63,9 +62,9 @@ type skipAt struct {
 	Skip
 }
 
-func newVisitor(prog *load.Program, p *load.Package, f *load.File, n names, regions map[ast.Stmt]*cause, unsure unsure) *visitor {
+func newVisitor(prog *load.Program, p *load.Package, f *load.File, n names, facts *facts) *visitor {
 	return &visitor{
-		prog: prog, pkg: p, src: f, info: p.Info, names: n, regions: regions, unsure: unsure,
+		prog: prog, pkg: p, src: f, info: p.Info, names: n, facts: facts,
 		noChans: noGenerics(p, f.Syntax),
 		funcs:   []*function{{name: "init", group: new(group)}},
 		heads:   make(map[ast.Node]bool),
@@ -276,7 +275,7 @@ func (v *visitor) labelled(n ast.Stmt) (start token.Pos, label string) {
 
 // region adds the loop n if it is one of a goroutine.
 func (v *visitor) region(n ast.Stmt, body *ast.BlockStmt) {
-	cause := v.regions[n]
+	cause := v.facts.regions[n]
 	if cause == nil {
 		return
 	}
