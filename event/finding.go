@@ -14,6 +14,7 @@ const (
 	Paused   Verdict = "paused"
 	Vanished Verdict = "vanished"
 	Crashed  Verdict = "crashed"
+	Wrong    Verdict = "wrong" // it goes on, and a condition of its author's does not hold
 	Unknown  Verdict = "unknown"
 )
 
@@ -36,6 +37,7 @@ const (
 	Marks   Source = "marks"   // the vitals page
 	Runtime Source = "runtime" // the Go runtime's own data, read from outside
 	Kernel  Source = "kernel"
+	Program Source = "program" // what the program says of itself: assertions, invariants, calls with a budget
 	Watcher Source = "watcher" // about itself: how far it may be believed
 )
 

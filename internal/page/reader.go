@@ -27,6 +27,9 @@ func NewReader(mem []byte) (*Reader, error) {
 	return &Reader{view: v}, nil
 }
 
+// NewViewReader returns a reader of a page that the process has open anyway.
+func NewViewReader(v *View) *Reader { return &Reader{view: v} }
+
 // Reading is what one pass over a page found.
 type Reading struct {
 	PID        int
