@@ -10,26 +10,47 @@ import (
 	"github.com/lifesign-go/lifesign/event"
 )
 
-// call adds the call n if the table says that it can block.
+// call adds the call n if it can block.
 func (v *visitor) call(n *ast.CallExpr) {
-	f, ok := typeutil.Callee(v.info, n).(*types.Func)
+	r, ok := v.ruling(n)
 	if !ok {
 		return
 	}
-	w, ok := blocks(f)
-	if !ok {
-		return
+	name := calleeName(v.info, n)
+	at, what := callPos(n), "call of "+name
+	rewrite, why := v.statement(n)
+	if why != "" {
+		rewrite, why = v.expression(n, why)
 	}
-	at := callPos(n)
-	what := "call of " + calleeName(v.info, n)
-	r, why := v.statement(n)
 	if why != "" {
 		v.skip(at, what, why)
 		return
 	}
-	s := v.site(event.Call, at, calleeName(v.info, n))
-	s.Idle = w == always || w == atHead && v.heads[n]
-	v.add(&op{site: s, rewrite: r}, at, what)
+	o := &op{site: v.site(event.Call, at, name), rewrite: rewrite, why: r.why}
+	switch {
+	case r.wait == always:
+		o.idle(r.why)
+	case r.wait == atHead:
+		v.idleAtHead(o, n)
+	}
+	v.add(o, at, what)
+}
+
+// ruling is what the rules say of a call that can block.
+type ruling struct {
+	wait wait
+	why  string // which rule it is
+}
+
+// ruling returns what the rules say of the call n. ok is false if none says
+// that it can block.
+func (v *visitor) ruling(n *ast.CallExpr) (r ruling, ok bool) {
+	f, ok := typeutil.Callee(v.info, n).(*types.Func)
+	if !ok {
+		return ruling{}, false
+	}
+	w, ok := blocks(f)
+	return ruling{w, "by the rule for " + f.Origin().FullName()}, ok
 }
 
 // callPos returns the position that the compiler gives a call: on the line of
@@ -75,6 +96,28 @@ func (v *visitor) statement(n *ast.CallExpr) (Rewrite, string) {
 		return Rewrite{}, "it is deferred"
 	}
 	return Rewrite{}, notStatement
+}
+
+// expression returns the rewrite of the call n wherever it stands in an
+// expression. why is why it is no statement.
+func (v *visitor) expression(n *ast.CallExpr, why string) (Rewrite, string) {
+	switch v.parent(0).(type) {
+	case *ast.GoStmt, *ast.DeferStmt:
+		return Rewrite{}, why
+	}
+	switch t := v.info.TypeOf(n).(type) {
+	case nil:
+		return Rewrite{}, why
+	case *types.Tuple:
+		if t.Len() == 0 {
+			return Rewrite{}, why + ", and has no result"
+		}
+		return Rewrite{}, why + ", and has " + count(t.Len(), "result")
+	}
+	if v.noGenerics != "" {
+		return Rewrite{}, why + "; " + v.noGenerics
+	}
+	return Rewrite{Form: Expression, Start: v.offset(n.Pos()), Cut: v.offset(n.Pos()), End: v.offset(n.End())}, ""
 }
 
 func (v *visitor) asksAny(list ...ast.Expr) bool {

@@ -10,8 +10,8 @@ import (
 	"github.com/lifesign-go/lifesign/event"
 )
 
-// noGenerics says why channel hooks, which are generic, cannot be called in a
-// file, "" if they can.
+// noGenerics says why hooks that are generic cannot be called in a file, "" if
+// they can.
 func noGenerics(p *load.Package, f *ast.File) string {
 	v := p.Info.FileVersions[f]
 	if v == "" && p.Module != nil {
@@ -36,8 +36,8 @@ func (v *visitor) channel(x ast.Expr, p token.Pos, what string) bool {
 		v.skip(p, what, "the channel's type is a type parameter")
 		return false
 	}
-	if v.noChans != "" {
-		v.skip(p, what, v.noChans)
+	if v.noGenerics != "" {
+		v.skip(p, what, v.noGenerics)
 		return false
 	}
 	return true
@@ -67,9 +67,9 @@ func (v *visitor) receive(n *ast.UnaryExpr) {
 		}
 		r.Func = "RecvOK"
 	}
-	s := v.site(event.Receive, n.OpPos, objectName(v.info, n.X))
-	s.Idle = v.heads[n] || v.waitsForWork(n.X)
-	v.add(&op{site: s, rewrite: r}, n.OpPos, what)
+	o := &op{site: v.site(event.Receive, n.OpPos, objectName(v.info, n.X)), rewrite: r}
+	v.idleSource(o, n, n.X)
+	v.add(o, n.OpPos, what)
 }
 
 // commaOK reports whether the expression visited has two results, and the type
@@ -117,21 +117,28 @@ func (v *visitor) rangeOver(n *ast.RangeStmt) {
 	if !v.channel(n.X, n.For, what) {
 		return
 	}
-	name := "_"
-	if n.Key != nil {
-		id, ok := n.Key.(*ast.Ident)
-		if !ok || n.Tok == token.ASSIGN && id.Name != "_" {
-			v.skip(n.For, what, "it assigns to a variable declared outside of the loop")
-			return
-		}
-		name = id.Name
-	}
-	s := v.site(event.Range, n.For, objectName(v.info, n.X))
-	s.Idle = v.heads[n] || v.waitsForWork(n.X)
-	v.add(&op{site: s, rewrite: Rewrite{
+	r := Rewrite{
 		Form: Range, Start: v.offset(n.For) + len("for"), Cut: v.offset(n.X.Pos()), End: v.offset(n.X.End()),
-		Var: name, OK: v.names.ok, Chan: v.names.ch,
-	}}, n.For, what)
+		Var: "_", OK: v.names.ok, Chan: v.names.ch,
+	}
+	id, named := n.Key.(*ast.Ident)
+	switch {
+	case n.Key == nil || named && id.Name == "_":
+	case n.Tok == token.DEFINE:
+		r.Var = id.Name
+	case asks(v.info, n.Key):
+		v.skip(n.For, what, "it assigns to something that it calls a function or receives to find")
+		return
+	case v.line(n.Key.Pos()) != v.line(n.Body.Lbrace):
+		v.skip(n.For, what, "its header is spread over several lines")
+		return
+	default:
+		r.Var = v.names.element
+		r.Marks = []int{v.offset(n.Key.Pos()), v.offset(n.Key.End()), v.offset(n.Body.Lbrace) + 1, v.offset(n.Body.Rbrace)}
+	}
+	o := &op{site: v.site(event.Range, n.For, objectName(v.info, n.X)), rewrite: r}
+	v.idleSource(o, n, n.X)
+	v.add(o, n.For, what)
 }
 
 // selection adds a select that can block.
@@ -155,12 +162,17 @@ func (v *visitor) selection(n *ast.SelectStmt) {
 		kind = event.Never
 	}
 	start, _ := v.labelled(n)
-	s := v.site(kind, n.Select, "")
-	// A select without cases is written to park a goroutine for good.
-	s.Idle = v.heads[n] || kind == event.Never
-	v.add(&op{site: s, rewrite: Rewrite{
+	o := &op{site: v.site(kind, n.Select, ""), rewrite: Rewrite{
 		Form: Select, Start: v.offset(start), Cut: v.offset(n.Select), End: v.offset(n.End()), Marks: marks,
-	}}, n.Select, "select")
+	}}
+	v.idleAtHead(o, n)
+	switch {
+	case kind == event.Never:
+		o.idle("a select without cases is written to park a goroutine for good")
+	case v.isPause(n):
+		o.idle(whyOutside)
+	}
+	v.add(o, n.Select, "select")
 }
 
 // commOf returns the operation of a select case: the send statement or the

@@ -97,6 +97,39 @@ func waits(f *types.Func) bool {
 	return ok && w == atHead
 }
 
+// Why a wait is one for work.
+const (
+	whyHead    = "the loop begins with it: it waits for work"
+	whyOutside = "it waits for time, a signal of the system or the end of a context"
+)
+
+// idleAtHead classes o, the operation of n, if a region begins with it.
+func (v *visitor) idleAtHead(o *op, n ast.Node) {
+	if v.heads[n] {
+		o.idle(whyHead)
+	}
+}
+
+// idleSource classes o, the operation of n that receives from x.
+func (v *visitor) idleSource(o *op, n ast.Node, x ast.Expr) {
+	v.idleAtHead(o, n)
+	if v.waitsForWork(x) {
+		o.idle(whyOutside)
+	}
+}
+
+// isPause reports whether the select n waits for nothing of the program's own:
+// it ends by time, or when the system or a context says so.
+func (v *visitor) isPause(n *ast.SelectStmt) bool {
+	for _, c := range n.Body.List {
+		x, ok := commOf(c.(*ast.CommClause).Comm).(*ast.UnaryExpr)
+		if !ok || !v.waitsForWork(x.X) {
+			return false
+		}
+	}
+	return len(n.Body.List) > 0
+}
+
 // waitsForWork reports whether receiving from x is a wait for something from
 // outside, wherever it stands: for time, a signal of the system, or the end of
 // a context.

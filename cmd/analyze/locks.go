@@ -13,28 +13,28 @@ type lockMethod struct {
 	fn     string     // function of package hook that takes the place of a call
 	value  string     // and of a method value, "" if there is none
 	kind   event.Kind // of the site; "" for a release, which has none
-	family string     // an acquisition and its release have the same
-	object string     // name of the object, "" for the lock's own
+	family string     // an acquisition and its release have the same; "" if it is no lock
 }
 
 // lockMethods has the methods by full name.
 var lockMethods = map[string]lockMethod{
-	"(*sync.Mutex).Lock":       {"Lock", "LockFunc", event.Lock, "mutex", ""},
-	"(*sync.Mutex).TryLock":    {"TryLock", "", event.Lock, "mutex", ""},
-	"(*sync.Mutex).Unlock":     {"Unlock", "UnlockFunc", "", "mutex", ""},
-	"(*sync.RWMutex).Lock":     {"RWLock", "RWLockFunc", event.RWLock, "write", ""},
-	"(*sync.RWMutex).TryLock":  {"RWTryLock", "", event.RWLock, "write", ""},
-	"(*sync.RWMutex).Unlock":   {"RWUnlock", "RWUnlockFunc", "", "write", ""},
-	"(*sync.RWMutex).RLock":    {"RLock", "RLockFunc", event.RLock, "read", ""},
-	"(*sync.RWMutex).TryRLock": {"TryRLock", "", event.RLock, "read", ""},
-	"(*sync.RWMutex).RUnlock":  {"RUnlock", "RUnlockFunc", "", "read", ""},
-	"(*sync.Cond).Wait":        {"CondWait", "", event.Call, "", "(*sync.Cond).Wait"},
+	"(*sync.Mutex).Lock":       {"Lock", "LockFunc", event.Lock, "mutex"},
+	"(*sync.Mutex).TryLock":    {"TryLock", "", event.Lock, "mutex"},
+	"(*sync.Mutex).Unlock":     {"Unlock", "UnlockFunc", "", "mutex"},
+	"(*sync.RWMutex).Lock":     {"RWLock", "RWLockFunc", event.RWLock, "write"},
+	"(*sync.RWMutex).TryLock":  {"RWTryLock", "", event.RWLock, "write"},
+	"(*sync.RWMutex).Unlock":   {"RWUnlock", "RWUnlockFunc", "", "write"},
+	"(*sync.RWMutex).RLock":    {"RLock", "RLockFunc", event.RLock, "read"},
+	"(*sync.RWMutex).TryRLock": {"TryRLock", "", event.RLock, "read"},
+	"(*sync.RWMutex).RUnlock":  {"RUnlock", "RUnlockFunc", "", "read"},
+	"(*sync.Cond).Wait":        {"CondWait", "", event.Cond, ""},
+	"(*sync.WaitGroup).Wait":   {"WGWait", "", event.WaitGroup, ""},
 }
 
 // lockerMethods has those of every interface that has both.
 var lockerMethods = map[string]lockMethod{
-	"Lock":   {"LockerLock", "LockerLockFunc", event.Locker, "locker", ""},
-	"Unlock": {"LockerUnlock", "LockerUnlockFunc", "", "locker", ""},
+	"Lock":   {"LockerLock", "LockerLockFunc", event.Locker, "locker"},
+	"Unlock": {"LockerUnlock", "LockerUnlockFunc", "", "locker"},
 }
 
 // locker is sync.Locker, made here so that no import of sync is needed.
@@ -45,7 +45,7 @@ var locker = func() *types.Interface {
 	return types.NewInterfaceType([]*types.Func{method("Lock"), method("Unlock")}, nil).Complete()
 }()
 
-// method adds the selected method n if it is a lock's.
+// method adds the selected method n if it is that of a lock, Cond or WaitGroup.
 func (v *visitor) method(n *ast.SelectorExpr) {
 	sel := v.info.Selections[n]
 	if sel == nil || sel.Kind() == types.FieldVal {
@@ -108,7 +108,10 @@ func (v *visitor) lockMethod(n *ast.SelectorExpr, sel *types.Selection, m lockMe
 
 // addLock adds the rewrite r of the method n.
 func (v *visitor) addLock(n *ast.SelectorExpr, m lockMethod, r Rewrite) {
-	o := &op{rewrite: r, lockVar: v.lockVar(n)}
+	o := &op{rewrite: r}
+	if m.family != "" {
+		o.lockVar = v.lockVar(n)
+	}
 	if m.kind == "" && v.fn().blocked != "" {
 		v.facts.unsure.add(o.lockVar, "it is released at "+placeOf(v.prog.Fset, n.Pos())+", where no hook can be: "+v.fn().blocked)
 	}
@@ -118,15 +121,11 @@ func (v *visitor) addLock(n *ast.SelectorExpr, m lockMethod, r Rewrite) {
 			v.release(release{v.fn().group, key, m.family, r.Start, v.deferred()})
 		}
 	} else {
-		object := m.object
-		if object == "" {
-			object = v.lockName(n, r)
-		}
-		o.site = v.site(m.kind, n.Sel.Pos(), object)
+		o.site = v.site(m.kind, n.Sel.Pos(), v.lockName(n, r))
 		if m.kind.IsLock() {
 			o.lock = &lock{v.fn().group, key, m.family, r.Start}
 		} else {
-			o.site.Idle = v.heads[v.parent(0)]
+			v.idleAtHead(o, v.parent(0))
 		}
 	}
 	v.add(o, n.Sel.Pos(), types.ExprString(n))

@@ -51,7 +51,8 @@ type File struct {
 // taken in order, have the ordinals 0, 1, 2, …
 type Site struct {
 	event.Site
-	Ordinal int `json:"ordinal"`
+	Ordinal int    `json:"ordinal"`
+	Why     string `json:"why,omitempty"` // it is watched, and is classed as it is
 }
 
 // Form is a way of rewriting a piece of source.
@@ -64,10 +65,17 @@ const (
 	// Start is just after the brace, End the closing brace.
 	Guard Form = "guard"
 
-	// Loop is an endless loop. Start is the loop, or its label if it has one,
-	// Cut is just after the brace that opens its body. With Open it can only be
-	// left by return, panic or goto, and nothing is put behind it.
+	// Loop is a loop that is marked: endless, or one whose end depends on the
+	// outside. Start is the loop, or its label if it has one, Cut is just after the
+	// brace that opens its body. With Open it can only be left by return, panic or
+	// goto, and nothing is put behind it.
 	Loop Form = "loop"
+
+	// Request is the body of a function that runs once per request: a guard, and
+	// the beginning of a region that the guard ends: ` defer
+	// lsrt.Unwind(lsrt.Here()); lsrt.Begin(lsbase+1);`. Start is just after the
+	// brace, End the closing brace.
+	Request Form = "request"
 
 	// Method is a selected method that is called or taken as a value:
 	// `x.Lock()` → `lsrt.Lock(lsbase+1, &x.Path)`. Start is x, Cut the end of x,
@@ -90,7 +98,10 @@ const (
 	// Range is a loop over a channel: `for v := range x {` → `for v, lsok, lsch :=
 	// lsrt.RangeOver(lsbase+1, x); lsok; v, lsok = lsrt.RecvOK(lsbase+1, lsch) {`.
 	// Start is just after the keyword for, Cut the beginning of x, End the end of
-	// x, Var v ("_" if there is none), OK and Chan the names of the other two.
+	// x, Var v ("_" if there is none), OK and Chan the names of the other two. If
+	// the loop assigns, as in `for v = range x {`, Var is a name for the element,
+	// which the body begins by assigning: ` v = lsv;`. Marks are then where v
+	// begins and ends, and where the body does.
 	Range Form = "range"
 
 	// Select is a select without a default. Start is the select, or its label,
@@ -108,6 +119,10 @@ const (
 	// lsrt.Exit(lsbase+1); if err != nil {…} }`. Word is the keyword, Cut the
 	// semicolon.
 	Hoist Form = "hoist"
+
+	// Expression is a call with one result that stands in an expression: `f(x)` →
+	// `lsrt.X1(lsrt.Into(lsbase+1), f(x))`.
+	Expression Form = "expression"
 )
 
 // Rewrite says how to rewrite one piece of a file. It has no meaning without
@@ -128,7 +143,7 @@ type Rewrite struct {
 	Var   string `json:"var,omitempty"`   // Range, MethodExpr
 	OK    string `json:"ok,omitempty"`    // Range
 	Chan  string `json:"chan,omitempty"`  // Range
-	Marks []int  `json:"marks,omitempty"` // Select
+	Marks []int  `json:"marks,omitempty"` // Select, Range
 }
 
 // Region is a region and why it is one.

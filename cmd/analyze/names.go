@@ -15,6 +15,7 @@ import (
 type names struct {
 	hook, base string
 	ok, ch     string // variables of a rewritten range loop
+	element    string // of one that assigns
 	param      string // of a rewritten method expression
 	generated  string // path of the added file
 }
@@ -34,6 +35,7 @@ func packageNames(p *load.Package) names {
 		base:      free(taken, "lsbase"),
 		ok:        free(taken, "lsok"),
 		ch:        free(taken, "lsch"),
+		element:   free(taken, "lsv"),
 		param:     free(taken, "lsm"),
 		generated: generatedPath(p),
 	}

@@ -84,7 +84,6 @@ var rules = []rule{
 	{"os", "StartProcess", doing},
 
 	// Other goroutines, and time. A sleep ends by itself, as was asked for.
-	{"*sync.WaitGroup", "Wait", doing},
 	{"*golang.org/x/sync/errgroup.Group", "Wait", doing},
 	{"*golang.org/x/sync/semaphore.Weighted", "Acquire", doing},
 	{"time", "Sleep", always},

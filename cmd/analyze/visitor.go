@@ -15,13 +15,13 @@ import (
 
 // visitor collects what is to be woven in one file.
 type visitor struct {
-	prog    *load.Program
-	pkg     *load.Package
-	src     *load.File
-	info    *types.Info
-	names   names
-	facts   *facts
-	noChans string // why channel operations are not woven in this file, "" if they are
+	prog       *load.Program
+	pkg        *load.Package
+	src        *load.File
+	info       *types.Info
+	names      names
+	facts      *facts
+	noGenerics string // why generic hooks cannot be called in this file, "" if they can
 
 	stack []ast.Node  // from the file to the parent of the node visited
 	funcs []*function // those of the stack, the file's pseudo function first
@@ -40,6 +40,7 @@ type function struct {
 	body     *ast.BlockStmt
 	blocked  string // why nothing in it is woven, "" if it is
 	guarded  bool   // it has a rewrite that needs a guard
+	request  bool   // it runs once per request: what begins that is a guard too
 	literals int    // literals seen in it, to name them
 	literal  bool
 	group    *group
@@ -55,7 +56,11 @@ type op struct {
 	lockVar *types.Var // of any operation on one, if it is known
 	pos     token.Pos
 	what    string
+	why     string // it is watched, and is classed as it is
 }
+
+// idle classes a wait at o as one for work.
+func (o *op) idle(why string) { o.site.Idle, o.why = true, why }
 
 type skipAt struct {
 	pos token.Pos
@@ -65,11 +70,11 @@ type skipAt struct {
 func newVisitor(prog *load.Program, p *load.Package, f *load.File, n names, facts *facts) *visitor {
 	return &visitor{
 		prog: prog, pkg: p, src: f, info: p.Info, names: n, facts: facts,
-		noChans: noGenerics(p, f.Syntax),
-		funcs:   []*function{{name: "init", group: new(group)}},
-		heads:   make(map[ast.Node]bool),
-		comms:   make(map[ast.Node]bool),
-		shared:  make(map[string]bool),
+		noGenerics: noGenerics(p, f.Syntax),
+		funcs:      []*function{{name: "init", group: new(group)}},
+		heads:      make(map[ast.Node]bool),
+		comms:      make(map[ast.Node]bool),
+		shared:     make(map[string]bool),
 	}
 }
 
@@ -204,7 +209,7 @@ func (v *visitor) add(o *op, p token.Pos, what string) {
 	o.pos, o.what = p, what
 	v.ops = append(v.ops, o)
 	switch o.rewrite.Form {
-	case Loop, Select, Statement, Hoist:
+	case Loop, Select, Statement, Hoist, Expression:
 		v.fn().guarded = true
 	}
 }
@@ -235,7 +240,7 @@ func (v *visitor) file(next *int) (File, []Region) {
 	for _, o := range v.ops {
 		if o.site != nil {
 			o.rewrite.Site = *next
-			out.Sites = append(out.Sites, Site{*o.site, *next})
+			out.Sites = append(out.Sites, Site{*o.site, *next, o.why})
 			*next++
 		}
 		if o.cause != nil {

@@ -23,6 +23,8 @@ func (w *weaver) rewrite(r *analyze.Rewrite) error {
 	switch r.Form {
 	case analyze.Guard:
 		w.insert(r.Start, fmt.Sprintf(" defer %s.Unwind(%[1]s.Here());", w.hook), r.Start, r.End)
+	case analyze.Request:
+		w.insert(r.Start, fmt.Sprintf(" defer %s.Unwind(%[1]s.Here()); %s;", w.hook, w.call("Begin", r)), r.Start, r.End)
 	case analyze.Loop:
 		w.loop(r)
 	case analyze.Method:
@@ -34,7 +36,7 @@ func (w *weaver) rewrite(r *analyze.Rewrite) error {
 	case analyze.Recv:
 		return w.receive(r)
 	case analyze.Range:
-		w.rangeOver(r)
+		return w.rangeOver(r)
 	case analyze.Select:
 		w.selection(r)
 	case analyze.Statement:
@@ -44,6 +46,9 @@ func (w *weaver) rewrite(r *analyze.Rewrite) error {
 		}
 	case analyze.Hoist:
 		return w.hoist(r)
+	case analyze.Expression:
+		w.insert(r.Start, fmt.Sprintf("%s.X1(%s, ", w.hook, w.call("Into", r)), r.Start, r.End)
+		w.close(r, ")")
 	default:
 		return fmt.Errorf("the model has the form %q, which is not known", r.Form)
 	}
@@ -137,12 +142,19 @@ func (w *weaver) receive(r *analyze.Rewrite) error {
 	return nil
 }
 
-func (w *weaver) rangeOver(r *analyze.Rewrite) {
+func (w *weaver) rangeOver(r *analyze.Rewrite) error {
+	if m := r.Marks; len(m) > 0 {
+		if len(m) != 4 || m[0] < r.Start || m[1] < m[0] || r.Cut < m[1] || m[2] < r.End || m[3] < m[2] || len(w.src) < m[3] {
+			return fmt.Errorf("the model has a %s with marks at bytes %v", r.Form, m)
+		}
+		w.insert(m[2], fmt.Sprintf(" %s = %s;", w.src[m[0]:m[1]], r.Var), m[2], m[3])
+	}
 	lines := strings.Repeat("\n", bytes.Count(w.src[r.Start:r.Cut], []byte("\n")))
 	head := fmt.Sprintf(" %s, %s, %s := %s%s", r.Var, r.OK, r.Chan, w.open("RangeOver", r), lines)
 	w.replace(r.Start, r.Cut-r.Start, head, r)
 	tail := fmt.Sprintf("); %s; %s, %[1]s = %[3]s%[4]s)", r.OK, r.Var, w.open("RecvOK", r), r.Chan)
 	w.close(r, tail)
+	return nil
 }
 
 func (w *weaver) selection(r *analyze.Rewrite) {

@@ -103,7 +103,7 @@ func FuzzRewrite(f *testing.F) {
 	f.Add("package a\n\nfunc f() {\nif x := 1; x > 0 {\n}\nfor v := range ch {\n}\n}\n", []byte{9, 22, 31, 44, 6, 48, 58, 60, 0, 21, 21, 63})
 	forms := []analyze.Form{
 		analyze.Guard, analyze.Loop, analyze.Method, analyze.MethodExpr, analyze.Send, analyze.Recv,
-		analyze.Range, analyze.Select, analyze.Statement, analyze.Hoist, "unknown",
+		analyze.Range, analyze.Select, analyze.Statement, analyze.Hoist, "unknown", analyze.Request, analyze.Expression,
 	}
 	f.Fuzz(func(t *testing.T, src string, raw []byte) {
 		p := modelOf(src).Packages[0]

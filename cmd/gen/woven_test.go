@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -88,7 +89,7 @@ var methods = map[string]bool{
 }
 
 // movedTokens returns the names and literals of src that are not on the same
-// line of woven, in their order.
+// line of woven. A range that assigns does so behind its header.
 func movedTokens(src, woven []byte) []string {
 	var moved []string
 	have := tokens(woven)
@@ -98,15 +99,12 @@ func movedTokens(src, woven []byte) []string {
 			if methods[w] {
 				continue
 			}
-			i := 0
-			for i < len(rest) && rest[i] != w {
-				i++
-			}
-			if i == len(rest) {
+			i := slices.Index(rest, w)
+			if i < 0 {
 				moved = append(moved, fmt.Sprintf("line %d: %s", line, w))
 				break
 			}
-			rest = rest[i+1:]
+			rest = slices.Delete(rest, i, i+1)
 		}
 	}
 	return moved

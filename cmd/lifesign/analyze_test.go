@@ -40,6 +40,7 @@ func (q *queue) loop() {
 		if os.Remove("nothing") == nil {
 			println(v)
 		}
+		go os.Remove("more")
 		q.mu.Unlock()
 	}
 }
@@ -65,14 +66,15 @@ package prog
   (*queue).loop
       range  idle    main.go:23  main.queue.work
       lock   paired  main.go:24  main.queue.mu
+      call   busy    main.go:25  os.Remove
 
 NOT WOVEN
 
 package prog
 
-  main.go:25  call of os.Remove: it is not a statement of its own
+  main.go:28  call of os.Remove: it is started as a goroutine of its own
 
-N packages loaded, 1 in scope, 1 go statement: 1 region in 1 function, 4 operations, 1 not woven; N s
+N packages loaded, 1 in scope, 2 go statements: 1 region in 1 function, 5 operations, 1 not woven; N s
 `
 
 // inModule makes a module of main.go its home for the rest of the test.
@@ -118,7 +120,7 @@ func TestAnalyzeJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &m); err != nil {
 		t.Fatal(err)
 	}
-	if len(m.Packages) != 1 || len(m.Packages[0].Files[0].Sites) != 5 || !strings.Contains(m.Runtime, "g.goid=") {
+	if len(m.Packages) != 1 || len(m.Packages[0].Files[0].Sites) != 6 || !strings.Contains(m.Runtime, "g.goid=") {
 		t.Errorf("model %+v", m)
 	}
 }
