@@ -13,6 +13,7 @@ var layers = map[string]int{
 	"event":          0,
 	"internal/clock": 0,
 	"internal/page":  0,
+	"internal/reach": 0,
 
 	"hook":           1,
 	"internal/judge": 1,
@@ -33,7 +34,8 @@ var layers = map[string]int{
 
 // sideways are the imports within a layer that are meant, with the reason.
 var sideways = map[[2]string]string{
-	{"internal/page", "event"}: "the vocabulary is below everything, and the page's site table is written in it",
+	{"internal/page", "event"}:  "the vocabulary is below everything, and the page's site table is written in it",
+	{"internal/reach", "event"}: "the vocabulary is below everything, and stacks are asked about in it",
 }
 
 // testsMay are imports that only a package's tests have, with the reason.
