@@ -30,16 +30,28 @@ var fieldNames = []struct{ name, pkg, typ, path string }{
 	{"g.syscallbp", "runtime", "g", "syscallbp"},
 	{"g.parentGoid", "runtime", "g", "parentGoid"},
 	{"g.gopc", "runtime", "g", "gopc"},
+	{"g.m", "runtime", "g", "m"},
+	{"m.procid", "runtime", "m", "procid"},
+	{"sudog.next", "runtime", "sudog", "next"},
 	{"sudog.elem", "runtime", "sudog", "elem"},
 	{"sudog.c", "runtime", "sudog", "c"},
+	{"hchan.qcount", "runtime", "hchan", "qcount"},
+	{"hchan.dataqsiz", "runtime", "hchan", "dataqsiz"},
+	{"hchan.closed", "runtime", "hchan", "closed"},
+	{"hchan.recvq", "runtime", "hchan", "recvq.first"},
+	{"hchan.sendq", "runtime", "hchan", "sendq.first"},
 	{"Mutex.state", "sync", "Mutex", "state"},
 	{"RWMutex.w", "sync", "RWMutex", "w"},
 	{"RWMutex.readerCount", "sync", "RWMutex", "readerCount"},
 	{"RWMutex.readerWait", "sync", "RWMutex", "readerWait"},
+	{"WaitGroup.state", "sync", "WaitGroup", "state"},
+	{"WaitGroup.state", "sync", "WaitGroup", "state1"}, // before Go 1.20
 }
 
-// sizeNames are the types whose sizes it needs, all of package sync.
-var sizeNames = []string{"Mutex", "RWMutex"}
+// sizeNames are the types whose sizes it needs.
+var sizeNames = []struct{ pkg, name string }{
+	{"sync", "Mutex"}, {"sync", "RWMutex"}, {"sync", "WaitGroup"}, {"runtime", "hchan"},
+}
 
 // statusNames are the runtime's goroutine states.
 var statusNames = []struct{ name, constant string }{
@@ -64,6 +76,7 @@ var inner = map[string][]string{
 	"maybeTraceableChan": {"maybeTraceablePtr"},
 	"Uint32":             {"value"},
 	"Int32":              {"v"},
+	"Uint64":             {"v", "value"},
 }
 
 // RuntimeLayout returns what a reader must know of the structures of the Go
@@ -81,13 +94,13 @@ func RuntimeLayout(prog *load.Program) (string, error) {
 	}
 	l.text = append(l.text, prog.GoVersion, prog.GOARCH)
 	for _, f := range fieldNames {
-		if off, ok := l.field(f.pkg, f.typ, f.path); ok {
+		if off, ok := l.field(f.pkg, f.typ, f.path); ok && !strings.HasPrefix(l.text[len(l.text)-1], f.name+"=") {
 			l.add(f.name, off)
 		}
 	}
-	for _, name := range sizeNames {
-		if t := l.lookup("sync", name); t != nil {
-			l.add(name+".size", l.sizes.Sizeof(t.Type()))
+	for _, s := range sizeNames {
+		if t := l.lookup(s.pkg, s.name); t != nil {
+			l.add(s.name+".size", l.sizes.Sizeof(t.Type()))
 		}
 	}
 	for _, s := range statusNames {

@@ -91,7 +91,7 @@ func (a *agent) watch() {
 		case <-tick.C:
 		}
 		a.page.Tick()
-		sample, ok, err := a.sampler.Sample(wanted.Look, wanted.Words)
+		sample, ok, err := a.sampler.Sample(observe.Wanted{Look: wanted.Look, Words: wanted.Words, Census: wanted.Census})
 		if err != nil {
 			a.tell.say(fmt.Sprintf("nothing is watched any more: %v", err))
 			<-a.done

@@ -1,24 +1,16 @@
 package observe
 
 import (
-	"bufio"
-	"context"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/lifesign-go/lifesign/cmd/analyze"
-	"github.com/lifesign-go/lifesign/cmd/load"
 	"github.com/lifesign-go/lifesign/event"
-	"github.com/lifesign-go/lifesign/internal/page"
 )
 
 var hookedSites = []event.Site{
@@ -28,83 +20,11 @@ var hookedSites = []event.Site{
 	{Kind: event.Receive, Func: "waitReceive"},
 	{Kind: event.Call, Func: "spin"},
 	{Kind: event.Call, Func: "inSyscall"},
+	{Kind: event.Send, Func: "waitSend"},
+	{Kind: event.Select, Func: "waitSelect"},
+	{Kind: event.WaitGroup, Func: "waitGroup"},
+	{Kind: event.Cond, Func: "waitCond"},
 }
-
-// binDir is where the programs in testdata are built, once for all tests.
-var binDir string
-
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "observe-test-")
-		if err == nil {
-			defer os.RemoveAll(dir)
-			binDir = dir
-			var out []byte
-			out, err = exec.Command("go", "build", "-o", dir, "./testdata/hooked", "./testdata/frames").CombinedOutput()
-			os.Stderr.Write(out)
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 2
-		}
-		return m.Run()
-	}())
-}
-
-// hooked starts testdata/hooked with a page and returns when it is ready.
-func hooked(t *testing.T) (*Sampler, *os.Process) {
-	t.Helper()
-	layout, err := runtimeLayout()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := NewPage(time.Millisecond)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { p.Close() })
-	env, release, err := p.Inherit()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer release()
-	var sites []byte
-	for _, s := range hookedSites {
-		sites = page.AppendSite(sites, s)
-	}
-	cmd := exec.Command(filepath.Join(binDir, "hooked"))
-	cmd.Env = append(cmd.Environ(), env, "LAYOUT="+layout, "SITES="+string(sites))
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { in.Close(); cmd.Wait() })
-	if line, err := bufio.NewReader(out).ReadString('\n'); line != "ready\n" {
-		t.Fatalf("it says %q, %v", line, err)
-	}
-	s, err := NewSampler(p, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s, cmd.Process
-}
-
-// runtimeLayout computes the layout of the toolchain that runs the tests.
-var runtimeLayout = sync.OnceValues(func() (string, error) {
-	prog, err := load.Load(context.Background(), load.Config{Patterns: []string{"./testdata/hooked"}})
-	if err != nil {
-		return "", err
-	}
-	return analyze.RuntimeLayout(prog)
-})
 
 func TestLooksAtARealProgram(t *testing.T) {
 	s, _ := hooked(t)
@@ -120,6 +40,10 @@ func TestLooksAtARealProgram(t *testing.T) {
 		{3, []event.Status{event.Waiting}, "chan receive", "main.waitReceive"},
 		{4, []event.Status{event.Running, event.Runnable}, "", ""},
 		{5, []event.Status{event.Syscall}, "", "main.inSyscall"},
+		{6, []event.Status{event.Waiting}, "chan send", "main.waitSend"},
+		{7, []event.Status{event.Waiting}, "select", "main.waitSelect"},
+		{8, []event.Status{event.Waiting}, "sync.WaitGroup.Wait", "main.waitGroup"},
+		{9, []event.Status{event.Waiting}, "sync.Cond.Wait", "main.waitCond"},
 	} {
 		t.Run(hookedSites[test.site].Func, func(t *testing.T) {
 			g, look := lookAt(t, s, hookedSites[test.site])
@@ -129,13 +53,20 @@ func TestLooksAtARealProgram(t *testing.T) {
 			if !hasStatus(test.status, look.Status) || look.Reason != test.reason {
 				t.Errorf("%s (%q), want %v (%q)", look.Status, look.Reason, test.status, test.reason)
 			}
-			if r, _ := g.Waits(); r.Site.Kind.IsLock() {
-				if d := look.Object - r.Object; d >= 24 {
-					t.Errorf("parked on %#x, which is not in the lock at %#x", look.Object, r.Object)
+			r, _ := g.Waits()
+			switch d := look.Object - r.Object; r.Site.Kind {
+			case event.Send, event.Receive:
+				if d != 0 {
+					t.Errorf("parked on %#x, not on the channel at %#x", look.Object, r.Object)
 				}
-			}
-			if r, _ := g.Waits(); r.Site.Kind == event.Receive && look.Object != r.Object {
-				t.Errorf("parked on %#x, not on the channel at %#x", look.Object, r.Object)
+			case event.Select, event.Call:
+				if look.Object != 0 {
+					t.Errorf("parked on %#x", look.Object)
+				}
+			default:
+				if d >= 96 {
+					t.Errorf("parked on %#x, which is not in what lies at %#x", look.Object, r.Object)
+				}
 			}
 			if test.frame == "" {
 				return
@@ -154,14 +85,14 @@ func TestLooksAtARealProgram(t *testing.T) {
 func lookAt(t *testing.T, s *Sampler, site event.Site) (event.Goroutine, event.Look) {
 	t.Helper()
 	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		sample := take(t, s, nil, nil)
+		sample := take(t, s, Wanted{})
 		for _, g := range sample.Goroutines {
 			r, ok := g.Waits()
 			if !ok || r.Site.Func != site.Func {
 				continue
 			}
 			id := g.ID
-			sample = take(t, s, []uint64{id}, nil)
+			sample = take(t, s, Wanted{Look: []uint64{id}})
 			for _, g := range sample.Goroutines {
 				if g.ID == id {
 					return g, sample.Looks[id]
@@ -173,9 +104,9 @@ func lookAt(t *testing.T, s *Sampler, site event.Site) (event.Goroutine, event.L
 	return event.Goroutine{}, event.Look{}
 }
 
-func take(t *testing.T, s *Sampler, look, words []uint64) event.Sample {
+func take(t testing.TB, s *Sampler, want Wanted) event.Sample {
 	t.Helper()
-	sample, ok, err := s.Sample(look, words)
+	sample, ok, err := s.Sample(want)
 	if err != nil || !ok {
 		t.Fatalf("no sample: %v, %v", ok, err)
 	}
@@ -201,7 +132,7 @@ func TestReadsWordsOfRealLocks(t *testing.T) {
 	g, _ = lookAt(t, s, hookedSites[1])
 	rw, _ := g.Waits()
 	lookAt(t, s, hookedSites[2])
-	sample := take(t, s, nil, []uint64{mutex.Object, rw.Object})
+	sample := take(t, s, Wanted{Words: []uint64{mutex.Object, rw.Object}})
 	if w := sample.Words[mutex.Object]; w.Writer != event.Holding || w.Size == 0 || w.Err != "" {
 		t.Errorf("mutex: %+v", w)
 	}
@@ -212,14 +143,14 @@ func TestReadsWordsOfRealLocks(t *testing.T) {
 
 func TestStoppedProcessIsPaused(t *testing.T) {
 	s, p := hooked(t)
-	if got := take(t, s, nil, nil).Process; got.Paused != "" || got.RanNS < 0 || got.Unknown != "" {
+	if got := take(t, s, Wanted{}).Process; got.Paused != "" || got.RanNS < 0 || got.Unknown != "" {
 		t.Errorf("running: %+v", got)
 	}
 	if err := p.Signal(unix.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	defer p.Signal(unix.SIGCONT)
-	for end := time.Now().Add(30 * time.Second); take(t, s, nil, nil).Process.Paused == ""; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); take(t, s, Wanted{}).Process.Paused == ""; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("not paused 30 s after SIGSTOP")
 		}
@@ -255,11 +186,11 @@ func TestFrozenProcessIsPaused(t *testing.T) {
 					t.Error(err)
 				}
 			}()
-			if got := take(t, s, nil, nil).Process.Paused; got != "" {
+			if got := take(t, s, Wanted{}).Process.Paused; got != "" {
 				t.Fatalf("paused before it was frozen: %s", got)
 			}
 			set(group, test.file, test.freeze)
-			for end := time.Now().Add(30 * time.Second); !strings.Contains(take(t, s, nil, nil).Process.Paused, "frozen"); time.Sleep(time.Millisecond) {
+			for end := time.Now().Add(30 * time.Second); !strings.Contains(take(t, s, Wanted{}).Process.Paused, "frozen"); time.Sleep(time.Millisecond) {
 				if time.Now().After(end) {
 					t.Fatal("not paused 30 s after it was frozen")
 				}

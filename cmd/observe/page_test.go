@@ -108,7 +108,7 @@ func TestNoSampleBeforeAClaim(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, ok, err := s.Sample(nil, nil); ok || err != nil {
+	if _, ok, err := s.Sample(Wanted{}); ok || err != nil {
 		t.Errorf("a sample of nobody: %v, %v", ok, err)
 	}
 }

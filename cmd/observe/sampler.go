@@ -5,7 +5,6 @@ import (
 
 	"github.com/lifesign-go/lifesign/event"
 	"github.com/lifesign-go/lifesign/internal/clock"
-	"github.com/lifesign-go/lifesign/internal/look"
 	"github.com/lifesign-go/lifesign/internal/page"
 )
 
@@ -16,9 +15,16 @@ type Sampler struct {
 	reader  *page.Reader
 	reading page.Reading
 	kernel  kernel
-	looker  *look.Looker
+	looker  *looker
 	blind   string // why no goroutine can be looked at, "" if one can
 	ready   bool
+}
+
+// Wanted is what a sample shall tell beyond the page and the process.
+type Wanted struct {
+	Look   []uint64 // goroutines to look at, by number
+	Words  []uint64 // locks, channels and WaitGroups whose state to read, by address
+	Census bool     // whether to look at every goroutine
 }
 
 // NewSampler returns a sampler of p. Stack frames name their files as rename
@@ -35,11 +41,10 @@ func NewSampler(p *Page, rename func(file string) string) (*Sampler, error) {
 	return &Sampler{page: p, rename: rename, reader: r, kernel: kernel{proc: "/proc", cgroup: "/sys/fs/cgroup"}}, nil
 }
 
-// Sample takes a sample. Of goroutines in looks, by id, and of locks in words,
-// by address, it tells more. A goroutine or lock that the page does not have
-// any more is left out. ok is false until a process has claimed the page and its
-// hooks have found out whether they can work.
-func (s *Sampler) Sample(looks, words []uint64) (sample event.Sample, ok bool, err error) {
+// Sample takes a sample with what is wanted. A goroutine or an object that the
+// page does not have any more is left out. ok is false until a process has
+// claimed the page and its hooks have found out whether they can work.
+func (s *Sampler) Sample(want Wanted) (sample event.Sample, ok bool, err error) {
 	if s.page.PID() == 0 {
 		return event.Sample{}, false, nil
 	}
@@ -60,8 +65,11 @@ func (s *Sampler) Sample(looks, words []uint64) (sample event.Sample, ok bool, e
 		Workers:    s.reading.Workers,
 		Lost:       s.reading.Lost,
 	}
-	sample.Looks = s.looks(looks)
-	sample.Words = s.words(words)
+	sample.Looks = s.looks(want.Look)
+	if want.Census {
+		sample.Census = s.census()
+	}
+	sample.Words = s.words(want.Words)
 	return sample, true, nil
 }
 
@@ -98,86 +106,4 @@ func (s *Sampler) prepare() {
 		return
 	}
 	s.looker = l
-}
-
-func (s *Sampler) newLooker() (*look.Looker, error) {
-	text, ok, err := s.reader.Layout()
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		return nil, fmt.Errorf("the program has left no layout of its runtime")
-	}
-	layout, err := look.NewLayout(text)
-	if err != nil {
-		return nil, err
-	}
-	sym, err := loadSymbols(s.kernel.path("exe"), s.reader.Anchor())
-	if err != nil {
-		return nil, err
-	}
-	sym.rename = s.rename
-	return look.New(look.Process(s.reading.PID), layout, sym), nil
-}
-
-func (s *Sampler) looks(ids []uint64) map[uint64]event.Look {
-	if len(ids) == 0 {
-		return nil
-	}
-	wanted := make(map[uint64]bool, len(ids))
-	for _, id := range ids {
-		wanted[id] = true
-	}
-	looks := make(map[uint64]event.Look, len(ids))
-	var who []look.Goroutine
-	for i, g := range s.reading.Goroutines {
-		if !wanted[g.ID] {
-			continue
-		}
-		looks[g.ID] = event.Look{Err: s.blind}
-		who = append(who, look.Goroutine{G: s.reading.G[i], ID: g.ID})
-	}
-	if s.looker != nil {
-		for i, l := range s.looker.Looks(who) {
-			looks[who[i].ID] = l
-		}
-	}
-	return looks
-}
-
-func (s *Sampler) words(addrs []uint64) map[uint64]event.Word {
-	if len(addrs) == 0 {
-		return nil
-	}
-	kinds := s.kinds(addrs)
-	words := make(map[uint64]event.Word, len(addrs))
-	for _, a := range addrs {
-		if s.looker == nil {
-			words[a] = event.Word{Err: s.blind}
-			continue
-		}
-		words[a] = s.looker.Word(kinds[a], a)
-	}
-	return words
-}
-
-// kinds finds out of which kind each lock is, by any record of it.
-func (s *Sampler) kinds(addrs []uint64) map[uint64]event.Kind {
-	kinds := make(map[uint64]event.Kind, len(addrs))
-	for _, a := range addrs {
-		kinds[a] = ""
-	}
-	for _, g := range s.reading.Goroutines {
-		for _, r := range g.Records {
-			if k, ok := kinds[r.Object]; ok && k == "" && r.Site.Kind.IsLock() {
-				kinds[r.Object] = r.Site.Kind
-			}
-		}
-	}
-	for _, o := range s.reading.Orphans {
-		if k, ok := kinds[o.Record.Object]; ok && k == "" {
-			kinds[o.Record.Object] = o.Record.Site.Kind
-		}
-	}
-	return kinds
 }

@@ -16,6 +16,7 @@ type symbols struct {
 	table  *gosym.Table
 	inline *inlining
 	bias   uint64 // run-time address less the address in the file
+	allgs  uint64 // run-time address of runtime.allgs, 0 in a stripped program
 
 	rename func(file string) string
 }
@@ -36,14 +37,18 @@ func loadSymbols(exe string, anchor uint64) (*symbols, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the program's symbols: %w", err)
 	}
-	text := textStart(f, lines.data)
+	addr := addresses(f, "runtime.text", "go:func.*", "runtime.allgs")
+	text := textStart(f, lines.data, addr["runtime.text"])
 	table, err := gosym.NewTable(nil, gosym.NewLineTable(lines.data, text))
 	if err != nil {
 		return nil, fmt.Errorf("read the program's symbols: %w", err)
 	}
-	s := &symbols{table: table, inline: newInlining(lines.data, lines.after(symbol(f, "go:func.*")), text)}
+	s := &symbols{table: table, inline: newInlining(lines.data, lines.after(addr["go:func.*"]), text)}
 	if fn := table.LookupFunc(anchorName); fn != nil && anchor != 0 {
 		s.bias = anchor - fn.Entry
+	}
+	if a := addr["runtime.allgs"]; a != 0 {
+		s.allgs = a + s.bias
 	}
 	return s, nil
 }
@@ -73,27 +78,30 @@ func lineTable(f *elf.File) (section, error) {
 	return section{}, fmt.Errorf("no Go line table in it")
 }
 
-// symbol returns the address of a symbol, 0 if the program has none or is
+// addresses returns the addresses of symbols by name, none if the program is
 // stripped.
-func symbol(f *elf.File, name string) uint64 {
+func addresses(f *elf.File, names ...string) map[string]uint64 {
+	found := make(map[string]uint64, len(names))
 	syms, err := f.Symbols()
 	if err != nil {
-		return 0
+		return found
 	}
 	for _, s := range syms {
-		if s.Name == name {
-			return s.Value
+		for _, name := range names {
+			if s.Name == name {
+				found[name] = s.Value
+			}
 		}
 	}
-	return 0
+	return found
 }
 
 // textStart returns the address that the line table counts from. With an
 // external linker .text begins with the C library's start-up code, so the
 // symbol and the table's own header are asked first.
-func textStart(f *elf.File, lines []byte) uint64 {
-	if v := symbol(f, "runtime.text"); v != 0 {
-		return v
+func textStart(f *elf.File, lines []byte, symbol uint64) uint64 {
+	if symbol != 0 {
+		return symbol
 	}
 	const headerText = 8 + 2*8 // runtime.pcHeader.textStart
 	if len(lines) >= headerText+8 {

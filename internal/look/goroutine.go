@@ -40,6 +40,15 @@ func New(mem Memory, layout *Layout, symbols Symbols) *Looker {
 // Looks looks at goroutines. The stacks of those that stand at the same place
 // share memory, in this and later calls: they must not be written into.
 func (l *Looker) Looks(who []Goroutine) []event.Look {
+	looks := make([]event.Look, len(who))
+	for i, g := range l.glanceAt(who) {
+		looks[i] = l.tell(&g)
+	}
+	return looks
+}
+
+// glanceAt takes glances at goroutines, and more at those that move.
+func (l *Looker) glanceAt(who []Goroutine) []glance {
 	found := make([]glance, len(who))
 	pending := make([]*glance, len(who))
 	for i := range who {
@@ -63,11 +72,7 @@ func (l *Looker) Looks(who []Goroutine) []event.Look {
 		}
 		pending = moved
 	}
-	looks := make([]event.Look, len(who))
-	for i := range found {
-		looks[i] = l.tell(&found[i])
-	}
-	return looks
+	return found
 }
 
 // glance is one goroutine while it is looked at.
@@ -215,10 +220,14 @@ func (l *Looker) changed(g *glance, again []byte) bool {
 	return l.status(again) != g.status || again[l.layout.reason] != g.g[l.layout.reason]
 }
 
-// status reads the status of g. The collector's scan bit says nothing of what
-// the goroutine does.
 func (l *Looker) status(g []byte) event.Status {
-	s := uint64(binary.LittleEndian.Uint32(g[l.layout.status:])) &^ l.layout.scan
+	return l.meaning(binary.LittleEndian.Uint32(g[l.layout.status:]))
+}
+
+// meaning returns what a g's status says. The collector's scan bit says nothing
+// of what the goroutine does.
+func (l *Looker) meaning(status uint32) event.Status {
+	s := uint64(status) &^ l.layout.scan
 	switch {
 	case s == l.layout.waitingStatus, l.layout.leaked != 0 && s == l.layout.leaked:
 		return event.Waiting

@@ -82,7 +82,8 @@ func within(pc uint64, name string) bool {
 // blocked looks at goroutines that wait: for a lock of each kind, and at a
 // channel.
 func blocked() {
-	mu, rw, ch := new(sync.Mutex), new(sync.RWMutex), make(chan int)
+	mu, rw, ch, group := new(sync.Mutex), new(sync.RWMutex), make(chan int), new(sync.WaitGroup)
+	group.Add(3)
 	mu.Lock()
 	rw.RLock()
 	tests := []struct {
@@ -94,6 +95,7 @@ func blocked() {
 		{"writer", "sync.RWMutex.Lock", nil, func() { rw.Lock() }},
 		{"reader", "sync.RWMutex.RLock", nil, func() { rw.RLock() }},
 		{"receive", "chan receive", nil, func() { <-ch }},
+		{"group", "sync.WaitGroup.Wait", nil, func() { group.Wait() }},
 	}
 	for _, tt := range tests {
 		gs := make(chan unsafe.Pointer)
@@ -115,7 +117,23 @@ func blocked() {
 		if tt.object != nil {
 			object(tt.name, g, tt.object)
 		}
+		if tt.name == "receive" {
+			channel(g, *(*unsafe.Pointer)(unsafe.Pointer(&ch)))
+		}
 	}
+	check("group", int32(*(*uint64)(unsafe.Add(unsafe.Pointer(group), number("WaitGroup.state")))>>32) == 3)
+	check("group size", number("WaitGroup.size") == unsafe.Sizeof(*group))
+}
+
+// channel checks that the goroutine waits at the channel, which is empty.
+func channel(g, ch unsafe.Pointer) {
+	sudog := *(*unsafe.Pointer)(unsafe.Add(g, number("g.waiting")))
+	check("sudog.c", *(*unsafe.Pointer)(unsafe.Add(sudog, number("sudog.c"))) == ch)
+	check("recvq", *(*unsafe.Pointer)(unsafe.Add(ch, number("hchan.recvq"))) == sudog)
+	check("sendq", word(ch, "hchan.sendq") == 0)
+	check("next", word(sudog, "sudog.next") == 0)
+	check("qcount", word(ch, "hchan.qcount") == 0 && word(ch, "hchan.dataqsiz") == 0)
+	check("closed", word32(ch, "hchan.closed") == 0)
 }
 
 // object checks that the goroutine waits at an address in the lock, as found

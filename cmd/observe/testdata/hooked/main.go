@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -21,16 +22,28 @@ var (
 	mutex sync.Mutex
 	rw    sync.RWMutex
 	ch    = make(chan int)
+	full  = make(chan int, 3)
+	group sync.WaitGroup
+	cond  = sync.NewCond(new(sync.Mutex))
 )
 
 func main() {
+	hook.Reach("who can serve whom")
 	hook.Lock(first+0, &mutex)
 	hook.RLock(first+2, &rw)
-	go waitMutex()
-	go waitWriter()
-	go waitReceive()
-	go spin()
-	go inSyscall()
+	group.Add(3)
+	for i := 0; i < cap(full); i++ {
+		full <- i
+	}
+	for _, f := range []func(){
+		waitMutex, waitWriter, waitReceive, spin, inSyscall, waitSend, waitSend, waitSelect, waitGroup, waitCond,
+	} {
+		go f()
+	}
+	crowd, _ := strconv.Atoi(os.Getenv("CROWD"))
+	for i := 0; i < crowd; i++ {
+		go unwoven()
+	}
 	time.Sleep(50 * time.Millisecond)
 	go waitReader()
 	fmt.Println("ready")
@@ -44,6 +57,28 @@ func waitWriter() { hook.RWLock(first+1, &rw) }
 func waitReader() { hook.RLock(first+2, &rw) }
 
 func waitReceive() { hook.Recv(first+3, ch) }
+
+func waitSend() { hook.To(first+6, full).Send(1) }
+
+func waitSelect() {
+	hook.Enter(first + 7)
+	select {
+	case <-ch:
+	case full <- 2:
+	}
+}
+
+func waitGroup() { hook.WGWait(first+8, &group) }
+
+func waitCond() {
+	cond.L.Lock()
+	hook.CondWait(first+9, cond)
+}
+
+var never = make(chan int)
+
+// unwoven waits where nothing has noted it.
+func unwoven() { <-never }
 
 func spin() {
 	hook.Enter(first + 4)
