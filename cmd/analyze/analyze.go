@@ -31,8 +31,8 @@ type Config struct {
 }
 
 // Analyze makes the model of prog's packages in scope. Its error is a
-// *ScopeError, ctx's, or one that says that the runtime's structures are not as
-// expected.
+// *ScopeError, ctx's, one that says that the runtime's structures are not as
+// expected, or one with a line for each rule and directive that is wrong.
 func Analyze(ctx context.Context, prog *load.Program, c Config) (*Model, error) {
 	scope := c.Scope
 	if err := scope.check(prog.Packages); err != nil {
@@ -44,10 +44,15 @@ func Analyze(ctx context.Context, prog *load.Program, c Config) (*Model, error) 
 	}
 	m := &Model{Runtime: layout}
 	m.Stats.Packages = len(prog.Packages)
+	said, err := listen(prog, scope, c.Rules)
+	if err != nil {
+		return nil, err
+	}
 	facts, err := search(ctx, prog, scope, &m.Stats)
 	if err != nil {
 		return nil, err
 	}
+	facts.sayings = said
 	var visits []*visit
 	for _, p := range prog.Packages {
 		if !scope.selects(p) {
@@ -59,6 +64,7 @@ func Analyze(ctx context.Context, prog *load.Program, c Config) (*Model, error) 
 		visits = append(visits, visitPackage(prog, p, facts))
 	}
 	m.Stats.InScope = len(visits)
+	m.Skipped = said.absent
 	for _, v := range visits {
 		m.add(v, facts.unsure)
 	}
@@ -109,7 +115,7 @@ func (m *Model) add(found *visit, unsure unsure) {
 	for _, v := range found.files {
 		v.drop(unsure)
 		file, regions := v.file(&ordinal)
-		m.Skipped = append(m.Skipped, v.skipped()...)
+		m.Skipped = append(append(m.Skipped, v.skipped()...), v.unheeded()...)
 		m.Regions = append(m.Regions, regions...)
 		if len(file.Rewrites) > 0 {
 			out.Files = append(out.Files, file)

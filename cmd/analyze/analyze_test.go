@@ -51,10 +51,12 @@ func (s *server) serve(l listener) {
 }
 `
 
-func loaded(t *testing.T) *load.Program {
+func loaded(t *testing.T) *load.Program { return loadedFrom(t, program) }
+
+func loadedFrom(t *testing.T, source string) *load.Program {
 	t.Helper()
 	dir := t.TempDir()
-	for name, text := range map[string]string{"go.mod": "module prog\n\ngo 1.21\n", "main.go": program} {
+	for name, text := range map[string]string{"go.mod": "module prog\n\ngo 1.21\n", "main.go": source} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
 			t.Fatal(err)
 		}

@@ -38,19 +38,39 @@ func (v *visitor) call(n *ast.CallExpr) {
 
 // ruling is what the rules say of a call that can block.
 type ruling struct {
-	wait wait
-	why  string // which rule it is
+	wait     wait
+	buffered bool   // most such calls do not leave memory
+	why      string // which rule it is
 }
 
-// ruling returns what the rules say of the call n. ok is false if none says
-// that it can block.
+// ruling returns what is said of the call n: by a directive on its statement,
+// of the function it calls. ok is false if nothing says that it can block.
 func (v *visitor) ruling(n *ast.CallExpr) (r ruling, ok bool) {
-	f, ok := typeutil.Callee(v.info, n).(*types.Func)
-	if !ok {
+	if f := v.info.Types[n.Fun]; f.IsType() || f.IsBuiltin() {
 		return ruling{}, false
 	}
-	w, ok := blocks(f)
-	return ruling{w, "by the rule for " + f.Origin().FullName()}, ok
+	if said := v.statementSaying(); said != nil && said.verb != ignore && v.isOutermost() {
+		return said.ruling()
+	}
+	if f, isFunc := typeutil.Callee(v.info, n).(*types.Func); isFunc {
+		return v.facts.sayings.blocks(f)
+	}
+	return ruling{}, false
+}
+
+// isOutermost reports whether the call visited is not an argument, or the
+// receiver, of another call in its statement.
+func (v *visitor) isOutermost() bool {
+	for i := 0; ; i++ {
+		switch p := v.parent(i).(type) {
+		case *ast.CallExpr:
+			if f := v.info.Types[p.Fun]; !f.IsType() && !f.IsBuiltin() {
+				return false
+			}
+		case nil, ast.Stmt, *ast.FuncLit:
+			return true
+		}
+	}
 }
 
 // callPos returns the position that the compiler gives a call: on the line of

@@ -72,7 +72,7 @@ func (v *visitor) waitIn(s ast.Stmt, x ast.Expr) ast.Node {
 				found = n
 			}
 		case *ast.CallExpr:
-			if f, ok := typeutil.Callee(v.info, n).(*types.Func); ok && found == nil && waits(f) {
+			if f, ok := typeutil.Callee(v.info, n).(*types.Func); ok && found == nil && v.waits(f) {
 				found = n
 			}
 		}
@@ -89,12 +89,12 @@ func (v *visitor) waitIn(s ast.Stmt, x ast.Expr) ast.Node {
 
 // waits reports whether a call of f at the head of a region is a wait for
 // work.
-func waits(f *types.Func) bool {
+func (v *visitor) waits(f *types.Func) bool {
 	if f.FullName() == "(*sync.Cond).Wait" {
 		return true
 	}
-	w, ok := blocks(f)
-	return ok && w == atHead
+	r, ok := v.facts.sayings.blocks(f)
+	return ok && r.wait == atHead
 }
 
 // Why a wait is one for work.

@@ -33,6 +33,7 @@ type cause struct {
 type facts struct {
 	regions map[ast.Stmt]*cause // endless loops of goroutines, in scope
 	unsure  unsure              // locks that hooks cannot follow
+	sayings *sayings
 }
 
 // search finds the facts.

@@ -1,5 +1,10 @@
 package analyze
 
+import (
+	"go/types"
+	"strings"
+)
+
 // A wait says whether a call that can block is, while it does, a wait for work.
 type wait int
 
@@ -9,95 +14,94 @@ const (
 	always             // a wait for work, or a pause the program asked for
 )
 
-// rule is a row of the table of calls that can block.
-type rule struct {
-	recv  string // receiver with its package: "*os.File"; or the package of functions: "os"
-	names string // separated by blanks
-	wait  wait
+// String says it in the words of the documentation.
+func (w wait) String() string {
+	switch w {
+	case atHead:
+		return "idle at the head of a region"
+	case always:
+		return "idle"
+	}
+	return "doing"
 }
 
-// rules is the table. A call matches by the function or method that the type
-// checker says it calls, whatever the arguments: reading a file matches whether
-// it is on a disk, on a dead server or a pipe. An interface's method matches a
-// call through that interface; what the value in it is, is not asked.
-//
-// Calls that take a function of the program's and run it ((*sync.Once).Do) are
-// left out: what blocks in them is in the function. So are interfaces as wide as
-// io.Reader, through which most calls read memory.
-var rules = []rule{
-	// Files. Any of these blocks while the file system does.
-	{"*os.File", "Read ReadAt", atHead},
-	{"*os.File", "Write WriteAt WriteString ReadFrom WriteTo Sync Truncate Close Stat Readdir Readdirnames ReadDir Chmod Chown", doing},
-	{"os", "Open OpenFile Create CreateTemp ReadFile WriteFile ReadDir Stat Lstat Truncate", doing},
-	{"os", "Rename Remove RemoveAll Mkdir MkdirAll MkdirTemp Link Symlink Readlink Chmod Chown Chtimes", doing},
-	{"path/filepath", "Glob EvalSymlinks", doing},
-
-	// Copying and flushing: as long as both ends take.
-	{"io", "Copy CopyN CopyBuffer ReadAll ReadFull ReadAtLeast", doing},
-	{"*bufio.Writer", "Flush", doing},
-
-	// The network.
-	{"net.Conn", "Read", atHead},
-	{"net.Conn", "Write", doing},
-	{"*net.conn", "Read", atHead}, // what *net.TCPConn and its like embed
-	{"*net.conn", "Write", doing},
-	{"net.PacketConn", "ReadFrom", atHead},
-	{"net.PacketConn", "WriteTo", doing},
-	{"*net.UDPConn", "ReadFrom ReadFromUDP ReadFromUDPAddrPort ReadMsgUDP", atHead},
-	{"*net.UDPConn", "WriteTo WriteToUDP WriteToUDPAddrPort WriteMsgUDP", doing},
-	{"*net.UnixConn", "ReadFrom ReadFromUnix ReadMsgUnix", atHead},
-	{"*net.UnixConn", "WriteTo WriteToUnix WriteMsgUnix", doing},
-	{"*net.TCPConn", "ReadFrom", doing},
-	{"*net.Buffers", "WriteTo", doing},
-	{"net.Listener", "Accept", always},
-	{"*net.TCPListener", "Accept AcceptTCP", always},
-	{"*net.UnixListener", "Accept AcceptUnix", always},
-	{"net", "Dial DialTimeout DialTCP DialUDP DialUnix DialIP", doing},
-	{"*net.Dialer", "Dial DialContext", doing},
-	{"net", "LookupHost LookupIP LookupAddr LookupCNAME LookupMX LookupNS LookupPort LookupSRV LookupTXT ResolveTCPAddr ResolveUDPAddr ResolveIPAddr", doing},
-	{"*net.Resolver", "LookupHost LookupIP LookupIPAddr LookupNetIP LookupAddr LookupCNAME LookupMX LookupNS LookupPort LookupSRV LookupTXT", doing},
-	{"*crypto/tls.Conn", "Read", atHead},
-	{"*crypto/tls.Conn", "Write Handshake HandshakeContext", doing},
-	{"*crypto/tls.Dialer", "Dial DialContext", doing},
-	{"crypto/tls", "Dial DialWithDialer", doing},
-
-	// HTTP.
-	{"net/http", "Get Head Post PostForm", doing},
-	{"*net/http.Client", "Do Get Head Post PostForm", doing},
-	{"net/http.RoundTripper", "RoundTrip", doing},
-	{"*net/http.Transport", "RoundTrip", doing},
-	{"*net/http.Server", "Shutdown", doing},
-	{"*net/http.Server", "Serve ServeTLS ListenAndServe ListenAndServeTLS", always},
-	{"net/http", "Serve ServeTLS ListenAndServe ListenAndServeTLS", always},
-
-	// Databases.
-	{"*database/sql.DB", "Begin BeginTx Conn Exec ExecContext Ping PingContext Prepare PrepareContext Query QueryContext Close", doing},
-	{"*database/sql.Conn", "BeginTx ExecContext PingContext PrepareContext QueryContext Close", doing},
-	{"*database/sql.Tx", "Commit Rollback Exec ExecContext Prepare PrepareContext Query QueryContext", doing},
-	{"*database/sql.Stmt", "Exec ExecContext Query QueryContext Close", doing},
-	{"*database/sql.Row", "Scan", doing},
-	{"*database/sql.Rows", "Next Close", doing},
-
-	// Other processes.
-	{"*os/exec.Cmd", "Run Start Wait Output CombinedOutput", doing},
-	{"*os.Process", "Wait", doing},
-	{"os", "StartProcess", doing},
-
-	// Other goroutines, and time. A sleep ends by itself, as was asked for.
-	{"*golang.org/x/sync/errgroup.Group", "Wait", doing},
-	{"*golang.org/x/sync/semaphore.Weighted", "Acquire", doing},
-	{"time", "Sleep", always},
-
-	// System calls made directly.
-	{"syscall", sysFile, doing},
-	{"golang.org/x/sys/unix", sysFile + " Fdatasync Pwritev Preadv Msync Syncfs CopyFileRange Openat", doing},
-	{"syscall", sysNet, doing},
-	{"golang.org/x/sys/unix", sysNet, doing},
-	{"golang.org/x/sys/unix", "Poll Ppoll Select EpollWait", atHead},
-	{"syscall", "Select EpollWait", atHead},
+// tabled is a rule of the table for one function.
+type tabled struct {
+	wait     wait
+	buffered bool
 }
 
-const (
-	sysFile = "Open Read Write Pread Pwrite Fsync Ftruncate Flock FcntlFlock Rename Unlink Mkdir Rmdir Stat Fstat Sendfile Wait4"
-	sysNet  = "Connect Accept Accept4 Recvfrom Recvmsg Sendto Sendmsg"
-)
+// ruleIndex finds a rule of the table by the name of a function, see ruleName.
+// It is not changed once made.
+var ruleIndex = indexRules(table)
+
+func indexRules(table []section) map[string]tabled {
+	index := make(map[string]tabled)
+	for _, s := range table {
+		for _, r := range s.rules {
+			for _, name := range strings.Fields(r.names) {
+				index[fullName(r.recv, name)] = tabled{r.wait, s.buffered}
+			}
+		}
+	}
+	return index
+}
+
+// fullName returns the name that go/types gives a method or function. A
+// receiver is told from a package by its star, or by the dot after its last
+// slash.
+func fullName(recv, name string) string {
+	if strings.HasPrefix(recv, "*") || strings.Contains(recv[strings.LastIndexByte(recv, '/')+1:], ".") {
+		return "(" + recv + ")." + name
+	}
+	return recv + "." + name
+}
+
+// ruleName returns the name that rules know f by: its full name, as go/types
+// gives it, without type parameters.
+func ruleName(f *types.Func) string {
+	name := f.Origin().FullName()
+	if open := strings.IndexByte(name, '['); open >= 0 {
+		if end := strings.LastIndexByte(name, ']'); end > open {
+			name = name[:open] + name[end+1:]
+		}
+	}
+	return name
+}
+
+// blocks returns the table's rule for calls of f.
+func blocks(f *types.Func) (tabled, bool) {
+	t, ok := ruleIndex[ruleName(f)]
+	return t, ok
+}
+
+// splitName returns the package, the type ("" for a function) and the name
+// that a rule's name of a function consists of.
+func splitName(full string) (pkg, typ, name string) {
+	if strings.HasPrefix(full, "(") {
+		end := strings.LastIndex(full, ").")
+		full, name = strings.TrimPrefix(full[1:end], "*"), full[end+2:]
+	}
+	dot := strings.LastIndexByte(full, '.')
+	if name == "" {
+		return full[:dot], "", full[dot+1:]
+	}
+	return full[:dot], full[dot+1:], name
+}
+
+// lookup returns the function with this full name in the package that it says,
+// nil if there is none.
+func lookup(pkg *types.Package, full string) *types.Func {
+	_, typ, name := splitName(full)
+	if typ == "" {
+		f, _ := pkg.Scope().Lookup(name).(*types.Func)
+		return f
+	}
+	obj := pkg.Scope().Lookup(typ)
+	if obj == nil {
+		return nil
+	}
+	m, _, _ := types.LookupFieldOrMethod(obj.Type(), true, pkg, name)
+	f, _ := m.(*types.Func)
+	return f
+}

@@ -23,7 +23,8 @@ type visitor struct {
 	facts      *facts
 	noGenerics string // why generic hooks cannot be called in this file, "" if they can
 
-	stack []ast.Node  // from the file to the parent of the node visited
+	node  ast.Node    // the one visited
+	stack []ast.Node  // from the file to its parent
 	funcs []*function // those of the stack, the file's pseudo function first
 
 	heads    map[ast.Node]bool // operations that a region begins with
@@ -32,6 +33,7 @@ type visitor struct {
 	releases []release
 	shared   map[string]bool // locks, by lockKey, that somebody else may release
 	skips    []skipAt
+	said     []*saying // of its statements
 }
 
 // function is a function or literal being visited.
@@ -44,7 +46,8 @@ type function struct {
 	literals int    // literals seen in it, to name them
 	literal  bool
 	group    *group
-	deferred bool // it is run by defer
+	deferred bool    // it is run by defer
+	said     *saying // what the user says of it, or of the function that it is a literal in
 }
 
 // op is an operation found.
@@ -94,10 +97,18 @@ func (v *visitor) walk() {
 }
 
 func (v *visitor) enter(n ast.Node) {
+	v.node = n
+	if s, ok := n.(ast.Stmt); ok {
+		if said := v.facts.sayings.statements[s]; said != nil {
+			v.said = append(v.said, said)
+		}
+	}
 	switch n := n.(type) {
 	case *ast.FuncDecl:
+		f, _ := v.info.Defs[n.Name].(*types.Func)
 		v.funcs = append(v.funcs, &function{
 			name: funcName(n), body: n.Body, blocked: cmp.Or(v.fn().blocked, directive(n.Doc)), group: new(group),
+			said: v.facts.sayings.of(f),
 		})
 	case *ast.FuncLit:
 		v.funcs = append(v.funcs, v.literal(n))
@@ -147,7 +158,7 @@ func (v *visitor) literal(n *ast.FuncLit) *function {
 	}
 	fn := &function{
 		name: fmt.Sprintf("%s%s%d", outer.name, sep, outer.literals), literal: true,
-		body: n.Body, blocked: outer.blocked, group: &group{given: true},
+		body: n.Body, blocked: outer.blocked, said: outer.said, group: &group{given: true},
 	}
 	if call, ok := v.parent(0).(*ast.CallExpr); ok && call.Fun == n {
 		switch v.parent(1).(type) {
@@ -207,6 +218,10 @@ func (v *visitor) add(o *op, p token.Pos, what string) {
 		return
 	}
 	o.pos, o.what = p, what
+	if why := v.heed(o); why != "" {
+		v.skip(p, what, why)
+		return
+	}
 	v.ops = append(v.ops, o)
 	switch o.rewrite.Form {
 	case Loop, Select, Statement, Hoist, Expression:

@@ -86,11 +86,25 @@ func (w *world) weave() error {
 	if err != nil {
 		return err
 	}
-	if w.model, err = analyze.Analyze(context.Background(), prog, analyze.Config{Scope: scope}); err != nil {
+	rules, err := w.rules()
+	if err != nil {
+		return err
+	}
+	if w.model, err = analyze.Analyze(context.Background(), prog, analyze.Config{Scope: scope, Rules: rules}); err != nil {
 		return err
 	}
 	w.files, err = gen.Weave(w.model, os.ReadFile)
 	return err
+}
+
+// rules returns the rules of the archive that is about them.
+func (w *world) rules() (analyze.Rules, error) {
+	path := filepath.Join(w.dir, "rules", "user.rules")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return analyze.Rules{}, err
+	}
+	return analyze.ParseRules(path, string(text))
 }
 
 // lay writes the archives' files and returns what to load.
@@ -187,7 +201,7 @@ func (w *world) output(name string) []txtar.File {
 	}
 	var regions, skipped strings.Builder
 	for _, r := range w.model.Regions {
-		if strings.HasPrefix(r.Chain[0].Place, dir) {
+		if in(r.Site.File) {
 			fmt.Fprintf(&regions, "%s: %s\n", r.Site.Place(), r.Why)
 			for _, s := range r.Chain {
 				fmt.Fprintf(&regions, "\t%s %s\n", s.Place, s.Func)
@@ -195,7 +209,7 @@ func (w *world) output(name string) []txtar.File {
 		}
 	}
 	for _, s := range w.model.Skipped {
-		if strings.HasPrefix(s.Place, dir) {
+		if in(s.Place) {
 			fmt.Fprintf(&skipped, "%s: %s: %s\n", s.Place, s.What, s.Why)
 		}
 	}

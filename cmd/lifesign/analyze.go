@@ -19,7 +19,7 @@ import (
 	"github.com/lifesign-go/lifesign/event"
 )
 
-const analyzeUsage = `usage: lifesign analyze [-scope PATTERNS] [-tags TAGS] [-json] PACKAGE
+const analyzeUsage = `usage: lifesign analyze [-scope PATTERNS] [-rules FILE] [-tags TAGS] [-json] PACKAGE
 
 Analyze lists what lifesign run would watch in a program: the regions, which are
 the endless loops of its goroutines, each with the way that leads from a go
@@ -28,12 +28,15 @@ could not weave, with the reason. Nothing is built or changed.
 
   -scope PATTERNS  import paths to look at, separated by commas, such as
                    example.com/mod/...; without it, the main module
+  -rules FILE      rules of your own, a line each: vulnerable, idle or ignore,
+                   and a function, such as (*example.com/db.Conn).Query
   -tags TAGS       build tags, separated by commas
   -json            print the model of the program as JSON instead
 `
 
 type analyzeOptions struct {
 	scope analyze.Scope
+	rules analyze.Rules
 	tags  string // separated by commas
 	json  bool
 	pkg   string
@@ -75,6 +78,7 @@ func parseAnalyze(args []string) (analyzeOptions, error) {
 	flags := flag.NewFlagSet("analyze", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	scope := flags.String("scope", "", "")
+	rules := flags.String("rules", "", "")
 	flags.StringVar(&o.tags, "tags", "", "")
 	flags.BoolVar(&o.json, "json", false, "")
 	if err := flags.Parse(args); err != nil {
@@ -85,7 +89,14 @@ func parseAnalyze(args []string) (analyzeOptions, error) {
 	}
 	o.pkg = flags.Arg(0)
 	var err error
-	o.scope, err = analyze.ParseScope(*scope)
+	if o.scope, err = analyze.ParseScope(*scope); err != nil || *rules == "" {
+		return o, err
+	}
+	text, err := os.ReadFile(*rules)
+	if err != nil {
+		return o, fmt.Errorf("read the rules: %w", err)
+	}
+	o.rules, err = analyze.ParseRules(*rules, string(text))
 	return o, err
 }
 
@@ -98,7 +109,7 @@ func analyzeProgram(ctx context.Context, o analyzeOptions) (*analyze.Model, erro
 	if err != nil {
 		return nil, err
 	}
-	return analyze.Analyze(ctx, prog, analyze.Config{Scope: o.scope})
+	return analyze.Analyze(ctx, prog, analyze.Config{Scope: o.scope, Rules: o.rules})
 }
 
 // printModel prints m for people.
