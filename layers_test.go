@@ -13,6 +13,7 @@ var layers = map[string]int{
 	"event":          0,
 	"internal/clock": 0,
 	"internal/page":  0,
+	"internal/proc":  0,
 	"internal/reach": 0,
 
 	"hook":           1,
@@ -35,6 +36,7 @@ var layers = map[string]int{
 // sideways are the imports within a layer that are meant, with the reason.
 var sideways = map[[2]string]string{
 	{"internal/page", "event"}:  "the vocabulary is below everything, and the page's site table is written in it",
+	{"internal/proc", "event"}:  "the vocabulary is below everything, and what the kernel says is told in it",
 	{"internal/reach", "event"}: "the vocabulary is below everything, and stacks are asked about in it",
 }
 

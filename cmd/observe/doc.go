@@ -8,5 +8,6 @@
 // moving, never as a fact; what may not be read is told as unknown, with the
 // reason.
 //
-// A Sampler is for one goroutine at a time. The package starts none.
+// A Sampler is for one goroutine at a time. What may hang in the kernel is asked
+// in threads that are given up.
 package observe

@@ -2,10 +2,14 @@ package observe
 
 import (
 	"fmt"
+	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/lifesign-go/lifesign/event"
 	"github.com/lifesign-go/lifesign/internal/look"
+	"github.com/lifesign-go/lifesign/internal/proc"
 )
 
 // looker looks into the program that has claimed the page.
@@ -35,14 +39,23 @@ func (s *Sampler) newLooker() (*looker, error) {
 	if err != nil {
 		return nil, err
 	}
-	sym, err := loadSymbols(s.kernel.path("exe"), s.reader.Anchor())
+	sym, err := loadSymbols(filepath.Join(s.kernel.Proc, strconv.Itoa(s.kernel.PID), "exe"), s.reader.Anchor())
 	if err != nil {
 		return nil, err
 	}
 	sym.rename = s.rename
 	mem := look.Process(s.reading.PID)
-	return &looker{Looker: look.New(mem, layout, sym), mem: mem, hint: sym.allgs, channels: map[uint64]bool{}}, nil
+	l := &looker{Looker: look.New(mem, layout, sym), mem: mem, hint: sym.allgs, channels: map[uint64]bool{}}
+	k := s.kernel
+	k.Arch = text.Arch
+	k.Read = func(addr uint64, buf []byte) error { return look.Fill(mem, addr, buf) }
+	l.Thread = proc.NewPatient(k, patience).Thread
+	return l, nil
 }
+
+// patience is how long the kernel may take to tell about a thread. It takes a
+// tenth of a millisecond when it is well.
+const patience = 50 * time.Millisecond
 
 func (s *Sampler) looks(ids []uint64) map[uint64]event.Look {
 	if len(ids) == 0 {
@@ -105,8 +118,8 @@ func (s *Sampler) known() []look.Goroutine {
 // goroutines very fast can spoil one search.
 const maxSearches = 3
 
-func (l *looker) find(k kernel, known []look.Goroutine) {
-	data, err := look.Data(k.proc, k.pid, l.mem)
+func (l *looker) find(k proc.Kernel, known []look.Goroutine) {
+	data, err := look.Data(k.Proc, k.PID, l.mem)
 	if err == nil {
 		l.all, err = l.FindAll(l.hint, data, known)
 	}
@@ -183,20 +196,12 @@ func (s *Sampler) Reach() []byte {
 	if l == nil {
 		return nil
 	}
-	if at, size := s.reader.ReachTable(); !l.reachRead && at != 0 && size != 0 {
+	if at, size := s.reader.ReachTable(); !l.reachRead && at != 0 && size != 0 && size <= maxReach {
 		l.reachRead = true
-		if size <= maxReach {
-			l.reach = l.text(at, int(size))
+		table := make([]byte, size)
+		if look.Fill(l.mem, at, table) == nil {
+			l.reach = table
 		}
 	}
 	return l.reach
-}
-
-// text reads n bytes at addr, nil if they are not there.
-func (l *looker) text(addr uint64, n int) []byte {
-	part := []look.Part{{Addr: addr, Buf: make([]byte, n)}}
-	if l.mem.Read(part); part[0].Err != nil {
-		return nil
-	}
-	return part[0].Buf
 }

@@ -68,6 +68,7 @@ func TestLooksAtARealProgram(t *testing.T) {
 					t.Errorf("parked on %#x, which is not in what lies at %#x", look.Object, r.Object)
 				}
 			}
+			checkThread(t, test.frame, look)
 			if test.frame == "" {
 				return
 			}
@@ -78,6 +79,25 @@ func TestLooksAtARealProgram(t *testing.T) {
 			}
 			t.Errorf("no %s in %+v", test.frame, look.Stack)
 		})
+	}
+}
+
+// checkThread checks what the kernel says of a goroutine in a system call: here
+// there is one, which reads a pipe. No other goroutine has a thread.
+func checkThread(t *testing.T, frame string, look event.Look) {
+	t.Helper()
+	th := look.Thread
+	if frame != "main.inSyscall" {
+		if th != nil {
+			t.Errorf("thread %+v", th)
+		}
+		return
+	}
+	if th == nil || th.Err != "" || th.State != "S" || th.Name != "read" || th.ID == 0 || th.Switches == 0 {
+		t.Fatalf("thread %+v", th)
+	}
+	if r := th.Resource; r == nil || !strings.HasPrefix(r.Name, "pipe:[") || r.Err == "" {
+		t.Errorf("resource %+v", r)
 	}
 }
 

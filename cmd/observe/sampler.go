@@ -6,6 +6,7 @@ import (
 	"github.com/lifesign-go/lifesign/event"
 	"github.com/lifesign-go/lifesign/internal/clock"
 	"github.com/lifesign-go/lifesign/internal/page"
+	"github.com/lifesign-go/lifesign/internal/proc"
 )
 
 // Sampler takes samples of the process that has claimed a page.
@@ -14,7 +15,7 @@ type Sampler struct {
 	rename  func(file string) string
 	reader  *page.Reader
 	reading page.Reading
-	kernel  kernel
+	kernel  proc.Kernel
 	looker  *looker
 	blind   string // why no goroutine can be looked at, "" if one can
 	ready   bool
@@ -38,7 +39,7 @@ func NewSampler(p *Page, rename func(file string) string) (*Sampler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Sampler{page: p, rename: rename, reader: r, kernel: kernel{proc: "/proc", cgroup: "/sys/fs/cgroup"}}, nil
+	return &Sampler{page: p, rename: rename, reader: r, kernel: proc.Kernel{Proc: "/proc", Sys: "/sys"}}, nil
 }
 
 // Sample takes a sample with what is wanted. A goroutine or an object that the
@@ -54,11 +55,11 @@ func (s *Sampler) Sample(want Wanted) (sample event.Sample, ok bool, err error) 
 	if s.reading.State == page.StateNone {
 		return event.Sample{}, false, nil
 	}
-	s.kernel.pid = s.reading.PID
+	s.kernel.PID = s.reading.PID
 	s.prepare()
 	sample = event.Sample{
 		At:         clock.Monotonic(),
-		Process:    s.kernel.process(),
+		Process:    s.kernel.Process(),
 		Goroutines: s.reading.Goroutines,
 		Orphans:    s.reading.Orphans,
 		Foreign:    s.reading.Foreign,

@@ -60,7 +60,7 @@ func (l *Looker) all(allgs uint64) ([]uint64, error) {
 			return nil, err
 		}
 		list := make([]byte, 8*before.n)
-		err = fill(l.mem, before.at, list)
+		err = Fill(l.mem, before.at, list)
 		after, again := l.list(allgs)
 		switch {
 		case again != nil:
@@ -84,7 +84,7 @@ type list struct{ at, n, cap uint64 }
 
 func (l *Looker) list(addr uint64) (list, error) {
 	var b [24]byte
-	if err := fill(l.mem, addr, b[:]); err != nil {
+	if err := Fill(l.mem, addr, b[:]); err != nil {
 		return list{}, err
 	}
 	h := list{at(b[:], 0), at(b[:], 8), at(b[:], 16)}

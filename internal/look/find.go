@@ -36,7 +36,7 @@ func (l *Looker) FindAll(hint uint64, data []Range, known []Goroutine) (uint64, 
 			if searched += n; searched > maxData {
 				return 0, fmt.Errorf("the list of goroutines is not in the first %d MB of the program's data", maxData>>20)
 			}
-			if fill(l.mem, r.Addr+off, buf[:n]) != nil {
+			if Fill(l.mem, r.Addr+off, buf[:n]) != nil {
 				continue
 			}
 			for _, addr := range l.candidates(r.Addr+off, buf[:n]) {

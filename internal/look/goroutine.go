@@ -27,6 +27,10 @@ type Goroutine struct {
 
 // Looker looks at the goroutines of one process.
 type Looker struct {
+	// Thread tells what the kernel says of a thread of the process. If it is not
+	// nil, Looks asks about those of goroutines in system calls.
+	Thread func(tid int) event.Thread
+
 	mem    Memory
 	layout *Layout
 	names  names
@@ -41,8 +45,13 @@ func New(mem Memory, layout *Layout, symbols Symbols) *Looker {
 // share memory, in this and later calls: they must not be written into.
 func (l *Looker) Looks(who []Goroutine) []event.Look {
 	looks := make([]event.Look, len(who))
-	for i, g := range l.glanceAt(who) {
-		looks[i] = l.tell(&g)
+	glances := l.glanceAt(who)
+	for i := range glances {
+		looks[i] = l.tell(&glances[i])
+		if tid := glances[i].tid; tid != 0 && l.Thread != nil && looks[i].Status == event.Syscall {
+			t := l.Thread(tid)
+			looks[i].Thread = &t
+		}
 	}
 	return looks
 }
@@ -83,6 +92,8 @@ type glance struct {
 	status event.Status
 	object uint64
 	sudog  []byte // the first sudog of a goroutine that has one, nil otherwise
+	procid []byte // the number of the thread of a goroutine in a system call, nil if it is not known
+	tid    int
 	stack  []byte // from sp on
 	pc, sp uint64
 	bp     uint64
@@ -130,6 +141,9 @@ func (l *Looker) glances(gs []*glance) {
 		default:
 			g.object = l.parkedOn(g)
 			g.pcs = unwind(g)
+			if g.procid != nil {
+				g.tid = thread(at(g.procid, 0))
+			}
 		}
 		g.stack = nil // the bulk of what was read is not needed any more
 	}
@@ -168,6 +182,9 @@ func (l *Looker) first(g *glance) bool {
 		if l.layout.syscallBP != 0 {
 			g.bp = at(g.g, l.layout.syscallBP)
 		}
+		if l.layout.procid != 0 && at(g.g, l.layout.m) != 0 {
+			g.procid = make([]byte, 8)
+		}
 	default:
 		return false
 	}
@@ -184,15 +201,27 @@ func (l *Looker) first(g *glance) bool {
 	return true
 }
 
-// readParked reads the stacks of goroutines, and what they are parked on.
+// thread returns a thread's number if n can be one, 0 otherwise.
+func thread(n uint64) int {
+	if n > 1<<22 { // PID_MAX_LIMIT, include/linux/threads.h
+		return 0
+	}
+	return int(n)
+}
+
+// readParked reads the stacks of goroutines, and what else there is to know of
+// those that are parked, or in a system call.
 func (l *Looker) readParked(gs []*glance) {
 	parts := make([]Part, 0, 2*len(gs))
 	for _, g := range gs {
 		parts = append(parts, Part{Addr: g.sp, Buf: g.stack})
 	}
 	for _, g := range gs {
-		if g.sudog != nil {
+		switch {
+		case g.sudog != nil:
 			parts = append(parts, Part{Addr: at(g.g, l.layout.waiting), Buf: g.sudog})
+		case g.procid != nil:
+			parts = append(parts, Part{Addr: at(g.g, l.layout.m) + l.layout.procid, Buf: g.procid})
 		}
 	}
 	l.mem.Read(parts)
@@ -201,18 +230,19 @@ func (l *Looker) readParked(gs []*glance) {
 	}
 	parts = parts[len(gs):]
 	for _, g := range gs {
-		if g.sudog != nil {
-			if parts[0].Err != nil {
-				g.sudog = nil // not known what it is parked on; the rest is
-			}
-			parts = parts[1:]
+		if g.sudog == nil && g.procid == nil {
+			continue
 		}
+		if parts[0].Err != nil {
+			g.sudog, g.procid = nil, nil // one thing less is known of it
+		}
+		parts = parts[1:]
 	}
 }
 
 // changed reports whether again, read later, is of another moment than g.
 func (l *Looker) changed(g *glance, again []byte) bool {
-	for _, off := range []uint64{l.layout.goid, l.layout.waiting, l.layout.pc, l.layout.sp, l.layout.syscallPC, l.layout.syscallSP} {
+	for _, off := range []uint64{l.layout.goid, l.layout.waiting, l.layout.pc, l.layout.sp, l.layout.syscallPC, l.layout.syscallSP, l.layout.m} {
 		if at(g.g, off) != at(again, off) {
 			return true
 		}

@@ -19,6 +19,7 @@ type Layout struct {
 	inSyscall, preempted, dead, idle, scan uint64
 	size                                   uint64 // how much of a g must be read
 	channel, leaked, deadExtra             uint64 // 0 if this version of Go has none
+	m, procid                              uint64 // procid is 0 if threads cannot be told
 }
 
 // NewLayout fails if the layout lacks a name without which nothing can be said
@@ -65,6 +66,10 @@ func NewLayout(l page.Layout) (*Layout, error) {
 		if c+8 > g.sudogSize {
 			g.sudogSize = c + 8
 		}
+	}
+	if m, ok := l.Value("g.m"); ok && g.within("g.m", m) == nil {
+		g.m = m
+		g.procid, _ = l.Value("m.procid")
 	}
 	g.leaked, _ = l.Value("status.leaked")
 	g.deadExtra, _ = l.Value("status.deadextra")

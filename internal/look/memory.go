@@ -28,8 +28,8 @@ func unreadable(p Part, why error) error {
 	return fmt.Errorf("read %d bytes at %#x of the program: %w", len(p.Buf), p.Addr, why)
 }
 
-// fill fills buf from addr.
-func fill(m Memory, addr uint64, buf []byte) error {
+// Fill fills buf from addr.
+func Fill(m Memory, addr uint64, buf []byte) error {
 	parts := [1]Part{{Addr: addr, Buf: buf}}
 	m.Read(parts[:])
 	return parts[0].Err
@@ -38,13 +38,13 @@ func fill(m Memory, addr uint64, buf []byte) error {
 // word reads eight bytes.
 func word(m Memory, addr uint64) (uint64, error) {
 	var buf [8]byte
-	err := fill(m, addr, buf[:])
+	err := Fill(m, addr, buf[:])
 	return binary.LittleEndian.Uint64(buf[:]), err
 }
 
 // half reads four bytes, with sign.
 func half(m Memory, addr uint64) (int32, error) {
 	var buf [4]byte
-	err := fill(m, addr, buf[:])
+	err := Fill(m, addr, buf[:])
 	return int32(binary.LittleEndian.Uint32(buf[:])), err
 }

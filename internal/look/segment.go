@@ -28,7 +28,7 @@ func Data(proc string, pid int, m Memory) ([]Range, error) {
 		return nil, fmt.Errorf("find the program's data: the kernel has left no program headers that make sense")
 	}
 	headers := make([]byte, v[auxPhnum]*phdrSize)
-	if err := fill(m, v[auxPhdr], headers); err != nil {
+	if err := Fill(m, v[auxPhdr], headers); err != nil {
 		return nil, fmt.Errorf("find the program's data: %w", err)
 	}
 	return writable(headers, v[auxPhdr]), nil

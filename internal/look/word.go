@@ -119,7 +119,7 @@ func (l *Looker) channel(addr uint64) (event.Word, error) {
 		}
 	}
 	c := make([]byte, size)
-	if err := fill(l.mem, addr, c); err != nil {
+	if err := Fill(l.mem, addr, c); err != nil {
 		return event.Word{}, err
 	}
 	n, most, closed := at(c, v[0]), at(c, v[1]), binary.LittleEndian.Uint32(c[v[2]:])

@@ -1,4 +1,4 @@
-package observe
+package proc
 
 import (
 	"bytes"
@@ -11,20 +11,9 @@ import (
 	"github.com/lifesign-go/lifesign/event"
 )
 
-// kernel asks the kernel about one process, below a directory that is /proc
-// except in tests.
-type kernel struct {
-	proc, cgroup string
-	pid          int
-}
-
-func (k kernel) path(name string) string {
-	return filepath.Join(k.proc, strconv.Itoa(k.pid), name)
-}
-
-// process tells whether the kernel lets the process run, and how much CPU
-// time it has had.
-func (k kernel) process() event.Process {
+// Process tells whether the kernel lets the process run, and how much CPU time
+// it has had.
+func (k Kernel) Process() event.Process {
 	p := event.Process{RanNS: -1}
 	stat, err := os.ReadFile(k.path("stat"))
 	if err != nil {
@@ -77,7 +66,7 @@ func parseStat(b []byte) (state byte, ran int64, err error) {
 
 // frozen asks the control group's freezer, of version 2 (alone, or in a hybrid
 // hierarchy) or 1. Without one the answer is no.
-func (k kernel) frozen() bool {
+func (k Kernel) frozen() bool {
 	groups, err := os.ReadFile(k.path("cgroup"))
 	if err != nil {
 		return false
@@ -98,7 +87,7 @@ func (k kernel) frozen() bool {
 }
 
 // says reports whether a control group's file is there and has text in it.
-func (k kernel) says(text string, path ...string) bool {
-	b, err := os.ReadFile(filepath.Join(append([]string{k.cgroup}, path...)...))
+func (k Kernel) says(text string, path ...string) bool {
+	b, err := os.ReadFile(filepath.Join(append([]string{k.Sys, "fs", "cgroup"}, path...)...))
 	return err == nil && strings.Contains(string(b), text)
 }

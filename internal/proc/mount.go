@@ -1,0 +1,117 @@
+package proc
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// mount is a line of /proc/PID/mountinfo (proc_pid_mountinfo(5)).
+type mount struct {
+	id           int
+	major, minor uint32
+	point        string
+	kind         string // type of the file system
+	source       string
+}
+
+func (m mount) fuse() bool {
+	return m.kind == "fuse" || m.kind == "fuseblk" || m.kind == "virtiofs" || strings.HasPrefix(m.kind, "fuse.")
+}
+
+// name says what there is to be counted for a system call on m.
+func (m mount) name() string {
+	switch {
+	case m.fuse():
+		return "the FUSE file system at " + m.point
+	case m.major != 0:
+		return fmt.Sprintf("block device %d:%d", m.major, m.minor)
+	}
+	return fmt.Sprintf("the %s file system at %s", m.kind, m.point)
+}
+
+// mounts returns what is mounted where the process is, in the order in which it
+// was mounted.
+func (k Kernel) mounts() ([]mount, error) {
+	b, err := os.ReadFile(k.path("mountinfo"))
+	if err != nil {
+		return nil, err
+	}
+	var list []mount
+	for _, line := range strings.Split(string(b), "\n") {
+		if m, ok := parseMount(line); ok {
+			list = append(list, m)
+		}
+	}
+	return list, nil
+}
+
+// parseMount parses
+//
+//	36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue
+func parseMount(line string) (m mount, ok bool) {
+	before, after, ok := strings.Cut(line, " - ")
+	if !ok {
+		return m, false
+	}
+	f, g := strings.Fields(before), strings.Fields(after)
+	if len(f) < 5 || len(g) < 2 {
+		return m, false
+	}
+	id, err := strconv.Atoi(f[0])
+	if err != nil {
+		return m, false
+	}
+	major, minor, ok := parseNumber(f[2])
+	if !ok {
+		return m, false
+	}
+	return mount{id, major, minor, unescape(f[4]), g[0], unescape(g[1])}, true
+}
+
+// parseNumber parses a device's number, 98:0.
+func parseNumber(s string) (major, minor uint32, ok bool) {
+	before, after, ok := strings.Cut(s, ":")
+	a, err1 := strconv.ParseUint(before, 10, 12)
+	b, err2 := strconv.ParseUint(after, 10, 20)
+	return uint32(a), uint32(b), ok && err1 == nil && err2 == nil
+}
+
+// unescape undoes the kernel's escapes: a backslash and three octal digits.
+func unescape(s string) string {
+	if !strings.Contains(s, `\`) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+3 < len(s) {
+			if n, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
+				b.WriteByte(byte(n))
+				i += 3
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+// longest returns the mount that an absolute path is below. Of two at the same
+// point the later one hides the earlier.
+func longest(mounts []mount, path string) (mount, error) {
+	best, found := mount{}, false
+	for _, m := range mounts {
+		if below(path, m.point) && (!found || len(m.point) >= len(best.point)) {
+			best, found = m, true
+		}
+	}
+	if !found {
+		return mount{}, errNoMount
+	}
+	return best, nil
+}
+
+func below(path, point string) bool {
+	return point == "/" || path == point || strings.HasPrefix(path, point+"/")
+}

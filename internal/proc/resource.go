@@ -1,0 +1,250 @@
+package proc
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/lifesign-go/lifesign/event"
+)
+
+// resource finds out what a system call works on, and whether that answers
+// anybody. It returns nil for a call that works on nothing which could be asked.
+func (k Kernel) resource(d call, c syscall) *event.Resource {
+	var r event.Resource
+	var m mount
+	var err error
+	switch d.by {
+	case descriptor:
+		fd := int(int32(c.args[d.arg]))
+		if m, err = k.mountOf(fd); err == errNoMount {
+			r.Name, err = k.unmounted(fd)
+		}
+	case path:
+		m, err = k.mountAt(int(int32(c.args[d.arg])), c.args[d.arg+1])
+	case plainPath:
+		m, err = k.mountAt(cwd, c.args[d.arg])
+	default:
+		return nil
+	}
+	if err == nil && r.Name == "" {
+		r.Name = m.name()
+		err = k.count(m, &r)
+	}
+	if err != nil {
+		r.Err = err.Error()
+	}
+	return &r
+}
+
+var (
+	errNoMount    = errors.New("it is on no file system that is mounted")
+	errNotCounted = errors.New("the kernel counts nothing of it")
+)
+
+// cwd is AT_FDCWD.
+const cwd = -100
+
+// mountOf returns the mount that the process's descriptor fd is on.
+func (k Kernel) mountOf(fd int) (mount, error) {
+	b, err := os.ReadFile(k.path("fdinfo", strconv.Itoa(fd)))
+	if err != nil {
+		return mount{}, err
+	}
+	id, ok := parseMountID(b)
+	if !ok {
+		return mount{}, fmt.Errorf("descriptor %d: no mount in what the kernel says of it", fd)
+	}
+	mounts, err := k.mounts()
+	if err != nil {
+		return mount{}, err
+	}
+	for _, m := range mounts {
+		if m.id == id {
+			return m, nil
+		}
+	}
+	return mount{}, errNoMount
+}
+
+// unmounted names a pipe, a socket or the like.
+func (k Kernel) unmounted(fd int) (string, error) {
+	name, err := os.Readlink(k.path("fd", strconv.Itoa(fd)))
+	if err != nil {
+		return "", err
+	}
+	return name, errNotCounted
+}
+
+// mountAt returns the mount that a path leads to, by its text alone: looking it
+// up may hang. A symbolic link to another file system is therefore not seen.
+func (k Kernel) mountAt(dir int, addr uint64) (mount, error) {
+	name, err := k.text(addr)
+	if err != nil {
+		return mount{}, err
+	}
+	if !filepath.IsAbs(name) {
+		if dir != cwd {
+			return k.mountOf(dir)
+		}
+		from, err := os.Readlink(k.path("cwd"))
+		if err != nil {
+			return mount{}, err
+		}
+		name = filepath.Join(from, name)
+	}
+	mounts, err := k.mounts()
+	if err != nil {
+		return mount{}, err
+	}
+	return longest(mounts, filepath.Clean(name))
+}
+
+// maxPath is PATH_MAX.
+const maxPath = 4096
+
+// text reads a string that ends with a zero byte, without reading into a page
+// that need not be there.
+func (k Kernel) text(addr uint64) (string, error) {
+	if k.Read == nil {
+		return "", errors.New("the path that the call was given is not known")
+	}
+	var text []byte
+	for len(text) < maxPath {
+		buf := make([]byte, 256-addr%256)
+		if err := k.Read(addr, buf); err != nil {
+			return "", err
+		}
+		if i := bytes.IndexByte(buf, 0); i >= 0 {
+			return string(append(text, buf[:i]...)), nil
+		}
+		text = append(text, buf...)
+		addr += uint64(len(buf))
+	}
+	return "", errors.New("the call was given a path without an end")
+}
+
+// count reads what the kernel counts of the file system of m.
+func (k Kernel) count(m mount, r *event.Resource) error {
+	if m.fuse() {
+		return k.countFUSE(m, r)
+	}
+	if m.major != 0 {
+		return k.countDevice(fmt.Sprintf("%d:%d", m.major, m.minor), r)
+	}
+	if !strings.HasPrefix(m.source, "/dev/") {
+		return errNotCounted
+	}
+	// Some file systems, btrfs for one, have a number of their own.
+	b, err := os.ReadFile(filepath.Join(k.Sys, "class", "block", filepath.Base(m.source), "dev"))
+	if err != nil {
+		return errNotCounted
+	}
+	number := strings.TrimSpace(string(b))
+	r.Name = "block device " + number
+	return k.countDevice(number, r)
+}
+
+// countFUSE reads how many requests a FUSE server has not answered. The kernel
+// does not count those that it has.
+func (k Kernel) countFUSE(m mount, r *event.Resource) error {
+	// The directory is named by the kernel's own form of the device's number.
+	dir := filepath.Join(k.Sys, "fs", "fuse", "connections")
+	b, err := os.ReadFile(filepath.Join(dir, strconv.FormatUint(uint64(m.major)<<20|uint64(m.minor), 10), "waiting"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("nothing of it is in %s (mount -t fusectl fusectl %s)", dir, dir)
+	}
+	if err != nil {
+		return err
+	}
+	if r.InFlight, err = strconv.ParseUint(strings.TrimSpace(string(b)), 10, 64); err != nil {
+		return fmt.Errorf("waiting requests: %w", err)
+	}
+	return nil
+}
+
+// countDevice reads a block device's counters. A partition's flushes are
+// counted at its disk alone.
+func (k Kernel) countDevice(number string, r *event.Resource) error {
+	dir := filepath.Join(k.Sys, "dev", "block", number)
+	b, err := os.ReadFile(filepath.Join(dir, "stat"))
+	if err != nil {
+		return err
+	}
+	s, err := parseBlockStat(b)
+	if err != nil {
+		return err
+	}
+	r.InFlight, r.Completed = s.inFlight, s.completed+s.flushes
+	if b, err := os.ReadFile(filepath.Join(dir, "inflight")); err == nil {
+		if n, err := parseInflight(b); err == nil {
+			r.InFlight = n
+		}
+	}
+	if _, err := os.ReadFile(filepath.Join(dir, "partition")); err != nil {
+		return nil
+	}
+	// dir is a symbolic link within /sys; the disk's directory has the partition's in it.
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return nil
+	}
+	if b, err := os.ReadFile(filepath.Join(filepath.Dir(real), "stat")); err == nil {
+		if s, err := parseBlockStat(b); err == nil {
+			r.Completed += s.flushes
+		}
+	}
+	return nil
+}
+
+// blockStat is what counts in /sys/dev/block/MAJ:MIN/stat (Documentation/block/stat.rst).
+type blockStat struct{ inFlight, completed, flushes uint64 }
+
+func parseBlockStat(b []byte) (blockStat, error) {
+	const reads, writes, inFlight, discards, flushes = 0, 4, 8, 11, 15
+	f := strings.Fields(string(b))
+	if len(f) < inFlight+1 {
+		return blockStat{}, fmt.Errorf("block device: %d figures in its stat", len(f))
+	}
+	n := make([]uint64, flushes+1) // discards came with Linux 4.18, flushes with 5.5
+	for i := 0; i < len(f) && i < len(n); i++ {
+		var err error
+		if n[i], err = strconv.ParseUint(f[i], 10, 64); err != nil {
+			return blockStat{}, fmt.Errorf("block device: its stat: %w", err)
+		}
+	}
+	return blockStat{n[inFlight], n[reads] + n[writes] + n[discards], n[flushes]}, nil
+}
+
+// parseInflight adds up reads and writes.
+func parseInflight(b []byte) (uint64, error) {
+	f := strings.Fields(string(b))
+	if len(f) != 2 {
+		return 0, fmt.Errorf("block device: %d figures in its inflight, not 2", len(f))
+	}
+	sum := uint64(0)
+	for _, s := range f {
+		n, err := strconv.ParseUint(s, 10, 63)
+		if err != nil {
+			return 0, fmt.Errorf("block device: its inflight: %w", err)
+		}
+		sum += n
+	}
+	return sum, nil
+}
+
+// parseMountID finds the mount's number in a fdinfo.
+func parseMountID(b []byte) (int, bool) {
+	for _, line := range strings.Split(string(b), "\n") {
+		if value := strings.TrimPrefix(line, "mnt_id:"); value != line {
+			n, err := strconv.Atoi(strings.TrimSpace(value))
+			return n, err == nil
+		}
+	}
+	return 0, false
+}
