@@ -65,8 +65,10 @@ type Step struct {
 	Since  int64  `json:"since"` // CLOCK_MONOTONIC nanoseconds
 }
 
-// Finding is a verdict tied to a place.
+// Finding is a verdict tied to a place. What was found stuck and goes on again is
+// told by another finding of the same episode, with the verdict working.
 type Finding struct {
+	Episode  uint64     `json:"episode"` // counts what was found in this process, from 1
 	Verdict  Verdict    `json:"verdict"`
 	Class    Class      `json:"class"`
 	What     string     `json:"what"`  // one sentence

@@ -116,6 +116,7 @@ type Look struct {
 	Reason string // the runtime's wait reason, if Waiting: "sync.RWMutex.RLock"
 	Object uint64 // the address the goroutine is parked on: of a semaphore or channel; 0 if the runtime keeps none, or several
 	Stack  []Frame
+	Coarse bool    // functions that the compiler has put into others are not in Stack
 	Thread *Thread // what the kernel says of its thread, for one in a system call
 	Err    string  // why there is no look, "" if there is one
 }

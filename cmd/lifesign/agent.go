@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/lifesign-go/lifesign/cmd/observe"
+	"github.com/lifesign-go/lifesign/event"
 	"github.com/lifesign-go/lifesign/internal/judge"
+	"github.com/lifesign-go/lifesign/internal/page"
 )
 
 const (
@@ -31,6 +33,7 @@ type agent struct {
 	sampler *observe.Sampler
 	judge   *judge.Judge
 	tell    *reporter
+	found   uint64 // findings of something stuck
 	done    chan struct{}
 	running sync.WaitGroup
 }
@@ -107,8 +110,24 @@ func (a *agent) watch() {
 		wanted = a.judge.Step(sample)
 		for _, f := range wanted.Findings {
 			a.tell.finding(f)
+			if f.Verdict == event.Stuck {
+				a.found++
+			}
 		}
+		a.page.SetVerdict(verdict(sample.At, wanted, a.found))
 	}
+}
+
+// verdict is what the program can read in its page of what the judge thinks.
+func verdict(at int64, a judge.Actions, found uint64) page.Verdict {
+	v := page.Verdict{At: at, Code: page.VerdictWorking, Count: found, Text: a.What}
+	switch a.Stuck {
+	case event.Proven:
+		v.Code = page.VerdictProven
+	case event.Inferred:
+		v.Code = page.VerdictInferred
+	}
+	return v
 }
 
 // greet says what stands in the way of watching, if anything does.

@@ -63,7 +63,7 @@ type line struct {
 
 // finding tells f, unless it takes no action and nobody asked for such.
 func (r *reporter) finding(f event.Finding) {
-	if f.Verdict != event.Stuck && !r.all {
+	if !r.all && !r.matters(f) {
 		return
 	}
 	muted := r.muted(f)
@@ -74,7 +74,17 @@ func (r *reporter) finding(f event.Finding) {
 	if f.Verdict == event.Stuck {
 		r.stuck++
 	}
+	if f.Verdict == event.Working {
+		r.say(fmt.Sprintf("goes on again: %s, after %s", f.What, seconds(f.At-f.Place.Since)))
+		return
+	}
 	io.WriteString(r.out, shorten(block(f, r.name, r.pid)))
+}
+
+// matters reports whether f is told to everybody: what is stuck or goes round,
+// and that it goes on again.
+func (r *reporter) matters(f event.Finding) bool {
+	return f.Verdict == event.Stuck || f.Verdict == event.Spinning || f.Verdict == event.Working
 }
 
 // write appends l to the JSON file. A disk that is full is told once; the

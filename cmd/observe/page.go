@@ -85,5 +85,11 @@ func (p *Page) Inherit() (env string, release func(), err error) {
 // every "since" in the page.
 func (p *Page) Tick() { p.view.SetClock(clock.Monotonic()) }
 
+// SetVerdict writes what the program can read of the watcher's verdict.
+func (p *Page) SetVerdict(v page.Verdict) { p.view.SetVerdict(v) }
+
+// Report tells a worker that the work it has, its seq-th, is taken for dead.
+func (p *Page) Report(index int, seq uint64) { p.view.Report(index, seq) }
+
 // PID returns the process that has claimed the page, 0 if none has yet.
 func (p *Page) PID() int { return p.view.PID() }

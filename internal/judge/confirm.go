@@ -116,4 +116,41 @@ func inFile(site event.Site, stack []event.Frame) bool {
 	return false
 }
 
+// inFunc reports whether a frame is of the site's function, or of a literal in
+// it. Functions of the same name elsewhere pass for it: that is on the safe
+// side, as only who is not in it is suspected.
+func inFunc(site event.Site, stack []event.Frame) bool {
+	for i := range stack {
+		name := stack[i].Func
+		name = name[strings.LastIndexByte(name, '/')+1:]
+		dot := strings.IndexByte(name, '.')
+		if dot < 0 {
+			continue
+		}
+		if rest := name[dot+1:]; rest == site.Func || strings.HasPrefix(rest, site.Func+".") || strings.HasPrefix(rest, site.Func+"-") {
+			return true
+		}
+	}
+	return false
+}
+
+// inPackage reports whether a frame is of the site's package, going by the last
+// directory of its file.
+func inPackage(site event.Site, stack []event.Frame) bool {
+	dir := base(directory(site.File))
+	for i := range stack {
+		if base(directory(stack[i].File)) == dir {
+			return true
+		}
+	}
+	return false
+}
+
+func directory(file string) string {
+	if i := strings.LastIndexByte(file, '/'); i >= 0 {
+		return file[:i]
+	}
+	return ""
+}
+
 func base(file string) string { return file[strings.LastIndexByte(file, '/')+1:] }

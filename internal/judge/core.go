@@ -136,6 +136,17 @@ func (g *graph) support(c *core, locks []int) {
 	}
 }
 
+// rests reports whether c rests on something that answers nobody: that is seen,
+// and not shown by structure.
+func (c *core) rests(g *graph) bool {
+	for _, i := range c.nodes {
+		if f := g.nodes[i].fate; f == stalled || f == unserved {
+			return true
+		}
+	}
+	return false
+}
+
 // enough returns as many hopeless holders of a dead lock as it takes for one
 // of them to hold it for certain.
 func (g *graph) enough(l *lock) []hold {
@@ -164,6 +175,8 @@ func (j *Judge) confirm(g *graph, c *core) (ripe bool, missing []string) {
 		switch {
 		case !j.ripe(n):
 			ripe = false
+		case n.left:
+			ripe = ripe && n.fact.agreed >= 2
 		case n.cell == nil:
 		case n.missing != "":
 			missing = append(missing, fmt.Sprintf("goroutine %d: %s", n.id, n.missing))

@@ -6,14 +6,15 @@ import "sort"
 type end uint8
 
 const (
-	goesOn   end = iota
-	cycle        // it closes on itself
-	atNever      // at a holder in an operation that nothing can serve
-	atOrphan     // at a holder that is gone
-	atHolder     // at a holder that waits for no lock
-	nobody       // at a lock whose holder is not known
-	doubtful     // at a lock whose records do not tell who holds it
-	tooMany      // at a lock with more readers recorded than it has
+	goesOn    end = iota
+	cycle         // it closes on itself
+	atNever       // at a holder in an operation that nothing can serve
+	atStalled     // at a holder in an operation on something that answers nobody
+	atOrphan      // at a holder that is gone
+	atHolder      // at a holder that waits for no lock
+	nobody        // at a lock whose holder is not known
+	doubtful      // at a lock whose records do not tell who holds it
+	tooMany       // at a lock with more readers recorded than it has
 )
 
 // ending is where chains end, with all the locks from which they lead there.
@@ -26,7 +27,7 @@ type ending struct {
 
 // stuck reports whether nobody who waits there can go on, by the structure.
 func (e *ending) stuck(g *graph) bool {
-	return (e.end == cycle || e.end == atNever || e.end == atOrphan) && g.locks[e.locks[0]].dead
+	return (e.end == cycle || e.end == atNever || e.end == atStalled || e.end == atOrphan) && g.locks[e.locks[0]].dead
 }
 
 // endings follows the chains from every lock, one holder each, after solve.
@@ -61,7 +62,26 @@ func (g *graph) endings() []*ending {
 		}
 		e.from = append(e.from, path...)
 	}
-	return all
+	return g.joined(all)
+}
+
+// joined makes one ending of those that end in the same operation: who stands
+// in it may hold several locks.
+func (g *graph) joined(all []*ending) []*ending {
+	kept := all[:0]
+	first := map[int]*ending{} // by node
+	for _, e := range all {
+		if (e.end == atNever || e.end == atStalled) && e.stuck(g) {
+			n := g.picked(e.locks[0]).node
+			if one := first[n]; one != nil {
+				one.from = append(one.from, e.from...)
+				continue
+			}
+			first[n] = e
+		}
+		kept = append(kept, e)
+	}
+	return kept
 }
 
 // follow takes one step from a lock: to the lock that its holder waits on, or
@@ -83,6 +103,8 @@ func (g *graph) follow(i int) (end, int) {
 		return atHolder, 0
 	case n.fate == never:
 		return atNever, 0
+	case n.fate == stalled:
+		return atStalled, 0
 	case n.fate == gone:
 		return atOrphan, 0
 	default:

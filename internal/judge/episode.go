@@ -33,6 +33,7 @@ type episode struct {
 	resume int64    // no looks before that
 	asked  int      // the last sample that called for looks
 	told   rank
+	report *report
 	stands []*fact // what a verdict of stuck was told of: when one is gone, it is over
 }
 
@@ -46,11 +47,15 @@ type identity struct {
 func (g *graph) identity(e *ending) identity {
 	id := identity{end: e.end, stuck: e.stuck(g)}
 	if l := &g.locks[e.locks[0]]; l.pick >= 0 && e.end != nobody && e.end != doubtful {
-		n := &g.nodes[g.picked(e.locks[0]).node]
+		h := g.picked(e.locks[0])
+		n := &g.nodes[h.node]
 		id.goroutine = n.id
-		if n.op != nil {
+		switch {
+		case n.left:
+			id.seq = h.rec.Seq
+		case n.op != nil:
 			id.seq = n.op.Seq
-		} else if n.cell != nil {
+		case n.cell != nil:
 			id.seq = n.cell.Seq
 		}
 	}
@@ -86,7 +91,7 @@ func (j *Judge) episode(g *graph, e *ending) *episode {
 	}
 	for _, f := range ep.stands {
 		if f.seen < j.sample-1 {
-			ep.told, ep.stands = untold, nil
+			ep.told, ep.stands, ep.report = untold, nil, nil
 			break
 		}
 	}
@@ -113,10 +118,12 @@ func (j *Judge) judgeStuck(g *graph, e *ending, ep *episode, a *Actions) {
 	age := j.clock.honest - g.nodes[c.chain[0].node].fact.first
 	t := teller{j: j, g: g, e: e, ep: ep, core: c, age: age}
 	switch {
-	case ripe && len(missing) == 0 && c.paired():
+	case j.toldBefore(g, e, ep):
+		return
+	case ripe && len(missing) == 0 && c.paired() && !c.rests(g):
 		t.tell(a, proven, event.Stuck, event.Proven, t.stuck())
 		return
-	case ripe && len(missing) == 0 && age >= j.fallback && ep.told < inferred:
+	case ripe && len(missing) == 0 && (age >= j.fallback || c.paired()) && ep.told < inferred:
 		t.tell(a, inferred, event.Stuck, event.Inferred, t.stuck())
 	case len(missing) > 0 && age >= j.fallback && ep.told < open:
 		t.tell(a, open, event.Unknown, event.Undecided, t.unproven(missing))
@@ -140,6 +147,19 @@ func (j *Judge) judgeStuck(g *graph, e *ending, ep *episode, a *Actions) {
 	}
 }
 
+// toldBefore reports whether what e ends in was told already, as an operation
+// that does not end: who waits for it is no news.
+func (j *Judge) toldBefore(g *graph, e *ending, ep *episode) bool {
+	if e.end != atNever && e.end != atStalled {
+		return false
+	}
+	f := g.nodes[g.picked(e.locks[0]).node].fact
+	if f.rank > ep.told {
+		ep.told = f.rank
+	}
+	return f.rank >= inferred
+}
+
 // judgeOpen judges an ending that may dissolve by itself.
 func (j *Judge) judgeOpen(g *graph, e *ending, ep *episode, a *Actions) {
 	place := -1 // the oldest wait that was not told yet
@@ -161,8 +181,9 @@ func (j *Judge) judgeOpen(g *graph, e *ending, ep *episode, a *Actions) {
 	if place >= 0 && ep.told == untold {
 		age = j.clock.honest - g.nodes[place].fact.first
 	}
+	t := teller{j: j, g: g, e: e, ep: ep, age: age}
 	if age >= j.fallback && j.looked(&g.nodes[place]) && (holder == nil || j.looked(holder)) {
-		t := teller{j: j, g: g, e: e, ep: ep, core: &core{chain: g.chain(place)}, age: age}
+		t.core = &core{chain: g.chain(place)}
 		t.open(a, holder)
 		return
 	}
@@ -197,8 +218,14 @@ func (j *Judge) asks(ep *episode, age int64) bool {
 }
 
 func (a *Actions) look(g *graph, n int) {
-	if g.nodes[n].cell != nil && len(a.Look) < maxLooks {
-		a.Look = append(a.Look, g.nodes[n].id)
+	if g.nodes[n].cell != nil {
+		a.ask(g.nodes[n].id)
+	}
+}
+
+func (a *Actions) ask(id uint64) {
+	if len(a.Look) < maxLooks {
+		a.Look = append(a.Look, id)
 	}
 }
 

@@ -32,11 +32,20 @@ type fact struct {
 	samples     int // in how many samples it has stood since first
 	ticks, void int // the clock's at first
 
-	agreed int  // looks that agreed with it since stood
-	last   int  // the sample in which the last of them did
-	denied bool // it was contradicted once
-	told   bool // as somebody who waits
-	fate   fate // of a goroutine that holds a lock and waits for none
+	left   bool   // of a hold: its goroutine has left the function that alone releases the lock
+	away   int64  // of a hold: since when looks have shown its goroutine outside of the lock's package; -1 if they do not
+	strays int    // of a hold: looks since then
+	looked int    // of a hold: the last sample whose look was taken into account
+	still  stance // of an operation that is no lock's: where looks have shown its goroutine
+
+	agreed int   // looks that agreed with it since stood
+	last   int   // the sample in which the last of them did
+	denied bool  // it was contradicted once
+	told   bool  // as somebody who waits
+	rank   rank  // what was told of it as of an operation that does not end
+	resume int64 // no looks at it before that, on the honest clock
+	until  int64 // when it was seen last, on the honest clock
+	fate   fate  // of a goroutine that holds a lock and waits for none
 }
 
 // lastWord is the word of a lock as it was read last.
@@ -60,7 +69,7 @@ func (j *Judge) touch(key factKey, site *event.Site, object uint64) *fact {
 	if f.seen != j.sample || f.samples == 0 {
 		f.samples++
 	}
-	f.seen = j.sample
+	f.seen, f.until = j.sample, j.clock.honest
 	return f
 }
 
@@ -69,6 +78,7 @@ func (f *fact) restart(c *clock) {
 	f.first, f.stood = c.honest, c.honest
 	f.ticks, f.void = c.ticks, c.void
 	f.samples, f.agreed = 0, 0
+	f.left, f.away, f.still = false, -1, stance{}
 }
 
 // deny takes f to have begun anew, because what was asked for contradicts it.
@@ -91,6 +101,9 @@ func (f *fact) agree(sample int) {
 func (j *Judge) forget() {
 	for key, f := range j.facts {
 		if f.seen < j.sample-1 {
+			if key.role == asEnd && f.rank < inferred {
+				j.learn(&f.site, f.until-f.first)
+			}
 			delete(j.facts, key)
 		}
 	}

@@ -8,16 +8,19 @@ import (
 type fate uint8
 
 const (
-	waits fate = iota // on a lock, for so long that it is followed
-	busy              // with something else, or ended up where nobody can tell
-	never             // in an operation that nothing can serve
-	gone              // it has ended, or it is the former holder of an orphan
+	waits    fate = iota // on a lock, for so long that it is followed
+	busy                 // with something else, or ended up where nobody can tell
+	never                // in an operation that nothing can serve
+	gone                 // it has ended, or it is the former holder of an orphan
+	stalled              // in an operation on something that answers nobody
+	unserved             // in an operation that nobody is left to serve
 )
 
 // node is a goroutine in the wait-for graph.
 type node struct {
 	id      uint64
 	cell    *event.Goroutine // nil for the former holder of an orphan
+	left    bool             // it stands for a hold whose goroutine has left the lock behind
 	op      *event.Record    // the operation it is in, nil if none is woven
 	fate    fate
 	fact    *fact // of op, or of its standing where it is

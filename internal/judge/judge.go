@@ -22,6 +22,9 @@ type Actions struct {
 	Words    []uint64 // addresses of locks and channels whose word to read for the next sample
 	Census   bool     // whether to look at every goroutine for the next sample
 	Findings []event.Finding
+
+	Stuck event.Class // the worst class of what is stuck now, "" if nothing is
+	What  string      // that, in one sentence
 }
 
 // Judge draws conclusions from the samples of one process. It is not safe for
@@ -35,6 +38,9 @@ type Judge struct {
 	episodes map[uint64]*episode // by the address of each lock they are about
 	asked    map[uint64]bool     // the goroutines that the last sample called for
 	words    map[uint64]lastWord // by the address of each lock on which somebody waits
+	usual    map[event.Site]*histogram
+	reports  []*report
+	count    uint64 // counts what was found
 
 	// Memory of the last graph, to be used again.
 	nodes  []node
@@ -57,6 +63,7 @@ func New(c Config) *Judge {
 		facts:      map[factKey]*fact{},
 		episodes:   map[uint64]*episode{},
 		words:      map[uint64]lastWord{},
+		usual:      map[event.Site]*histogram{},
 	}
 }
 
@@ -68,19 +75,21 @@ func (j *Judge) Step(s event.Sample) Actions {
 	}
 	j.sample++
 	var a Actions
-	if g := j.observe(&s); g != nil {
-		g.solve()
-		// Those that are stuck first: there is a bound to what can be asked.
-		all := g.endings()
-		for _, stuck := range []bool{true, false} {
-			for _, e := range all {
-				if e.stuck(g) == stuck {
-					j.judge(g, e, &a)
-				}
+	g := j.observe(&s)
+	g.solve()
+	// Those that are stuck first: there is a bound to what can be asked.
+	all := g.endings()
+	for _, stuck := range []bool{true, false} {
+		for _, e := range all {
+			if e.stuck(g) == stuck {
+				j.judge(g, e, &a)
 			}
 		}
 	}
+	j.suspects(g, &a)
+	j.recovered(&s, &a)
 	j.forget()
+	a.Stuck, a.What = j.stuckNow()
 	a.Look, a.Words = ascending(a.Look), ascending(a.Words)
 	j.asked = make(map[uint64]bool, len(a.Look))
 	for _, id := range a.Look {

@@ -7,7 +7,7 @@ import (
 )
 
 // observe makes the graph of those that have waited for so long that they are
-// followed, and remembers all that wait. It returns nil if there is nobody.
+// followed, and remembers all that wait.
 func (j *Judge) observe(s *event.Sample) *graph {
 	g := &graph{s: s, lost: s.Lost > 0, nodes: j.nodes[:0]}
 	defer func() { j.nodes = g.nodes }()
@@ -24,7 +24,7 @@ func (j *Judge) observe(s *event.Sample) *graph {
 		}
 	}
 	if len(g.nodes) == 0 {
-		return nil
+		return g
 	}
 	for i := range s.Goroutines {
 		j.holdsOf(g, i)
@@ -126,8 +126,42 @@ func (j *Judge) holdsOf(g *graph, cell int) {
 		}
 		if li, ok := g.byAddr[rec.Object]; ok {
 			f := j.touch(factKey{c.ID, rec.Seq, asHold}, &rec.Site, rec.Object)
-			g.locks[li].hold(hold{j.holder(g, cell), rec, f})
+			j.trace(f, rec, g.look(c.ID))
+			n := -1
+			if f.left {
+				g.nodes = append(g.nodes, node{id: c.ID, cell: c, left: true, fate: gone, fact: f})
+				n = len(g.nodes) - 1
+			} else {
+				n = j.holder(g, cell)
+			}
+			g.locks[li].hold(hold{n, rec, f})
 		}
+	}
+}
+
+// trace follows where the holder of a lock is, as looks show it: in the
+// function that took it, elsewhere in the package, or away.
+func (j *Judge) trace(f *fact, rec *event.Record, look *event.Look) {
+	if look == nil || look.Err != "" || len(look.Stack) == 0 || f.looked == j.sample {
+		return
+	}
+	f.looked = j.sample
+	switch {
+	case inPackage(rec.Site, look.Stack):
+		f.away, f.strays = -1, 0
+	case f.away < 0:
+		f.away = j.clock.honest
+		fallthrough
+	default:
+		f.strays++
+	}
+	switch left := rec.Site.Confined && !look.Coarse && !inFunc(rec.Site, look.Stack); {
+	case !left:
+		f.left = false
+	case !f.left:
+		f.left, f.agreed, f.last = true, 1, j.sample
+	default:
+		f.agree(j.sample)
 	}
 }
 
@@ -160,8 +194,14 @@ func (j *Judge) holder(g *graph, cell int) int {
 // the last look showed holds, as a hint, until there is another.
 func (j *Judge) foresee(n *node) {
 	f, ans, why := checkEnd(n.op, n.look)
+	if n.look != nil && why == "" {
+		n.fact.still.watch(n.look, j.clock.honest, j.sample)
+		if f == busy && j.stalls(n) {
+			f, ans = stalled, agrees
+		}
+	}
 	if n.look == nil || why != "" {
-		if n.fact.fate == never || n.fact.fate == gone {
+		if n.fact.fate > busy {
 			f = n.fact.fate
 		}
 	}
@@ -175,6 +215,26 @@ func (j *Judge) foresee(n *node) {
 	case agrees:
 		n.fact.agree(j.sample)
 	}
+}
+
+// stalls reports whether n has been in a call for longer than its budget, in a
+// system call that does not move, on something that had work all the time and
+// finished none of it.
+func (j *Judge) stalls(n *node) bool {
+	s := &n.fact.still
+	if n.op == nil || n.op.Site.Kind != event.Call || s.look.Status != event.Syscall || s.stalled < 0 || !onStack(n.op.Site, s.look.Stack) {
+		return false
+	}
+	return j.clock.honest-s.stalled >= j.validation && j.clock.honest-n.fact.first >= j.patience(n)
+}
+
+// patience is how long a call may stand still on something that answers nobody.
+func (j *Judge) patience(n *node) int64 {
+	least := j.floor
+	if !n.fact.still.counted() {
+		least *= uncountedLeeway
+	}
+	return j.budget(&n.op.Site, least)
 }
 
 // orphan adds a lock's former holder, as a node that nobody else is.

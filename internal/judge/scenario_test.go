@@ -21,12 +21,14 @@ const told = "-- told --\n"
 // TestScenarios plays the stories in testdata. Each is a file of lines:
 //
 //	# prose
-//	site NAME KIND OBJECT FILE:LINE FUNC [paired] [idle]
+//	site NAME KIND OBJECT FILE:LINE FUNC [paired] [confined] [idle] [needs ITEM …]
+//	done SITE              operations there have come to their end before
 //	g ID [holds SITE#SEQ on LOCK, …] [waits SITE#SEQ on LOCK] [in SITE#SEQ] [lost]
 //	torn ID …              the same, for the next sample alone
 //	leaves ID              it has no cell any more
-//	is ID STATUS [REASON [on LOCK]] [at FILE:LINE …]    what a look shows
+//	is ID STATUS [REASON [on LOCK]] [coarse] [at FILE:LINE …]    what a look shows
 //	is ID unseen WHY | is ID as recorded
+//	thread ID CALL SWITCHES [RESOURCE INFLIGHT COMPLETED]   of one in a system call
 //	word LOCK (holding | pending | none | unreadable) [READERS]
 //	orphan ID SITE#SEQ on LOCK
 //	foreign LOCK · lost · paused WHY · resumed
@@ -127,6 +129,10 @@ func (p *player) line(line string) error {
 		return err
 	case "is":
 		return p.is(args)
+	case "done":
+		w.done[rest] = true
+	case "thread":
+		return p.thread(args)
 	case "word":
 		return p.word(args)
 	case "orphan":
@@ -180,6 +186,8 @@ func (p *player) is(args []string) error {
 	}
 	for i := 2; i < len(args); i++ {
 		switch args[i] {
+		case "coarse":
+			l.Coarse = true
 		case "on":
 			i++
 			l.Object = p.world.addr(args[i])
@@ -189,7 +197,7 @@ func (p *player) is(args []string) error {
 				if err != nil {
 					return err
 				}
-				l.Stack = append(l.Stack, event.Frame{Func: "example.com/server.f", File: file, Line: line})
+				l.Stack = append(l.Stack, event.Frame{Func: p.world.funcAt(file, line), File: file, Line: line})
 			}
 			i = len(args)
 		default:
@@ -197,6 +205,27 @@ func (p *player) is(args []string) error {
 		}
 	}
 	p.world.looks[id] = l
+	return nil
+}
+
+func (p *player) thread(args []string) error {
+	if len(args) != 3 && len(args) != 6 {
+		return fmt.Errorf("thread ID CALL SWITCHES [RESOURCE INFLIGHT COMPLETED]")
+	}
+	var n [4]uint64
+	for i, k := range []int{0, 2, 4, 5} {
+		if k < len(args) {
+			var err error
+			if n[i], err = strconv.ParseUint(args[k], 10, 64); err != nil {
+				return err
+			}
+		}
+	}
+	t := event.Thread{ID: 4000 + int(n[0]), State: "D", Syscall: 74, Name: args[1], Wchan: "request_wait_answer", Switches: n[1]}
+	if len(args) == 6 {
+		t.Resource = &event.Resource{Name: args[3], InFlight: n[2], Completed: n[3]}
+	}
+	p.world.threads[n[0]] = t
 	return nil
 }
 

@@ -41,12 +41,15 @@ func (t *teller) tell(a *Actions, r rank, v event.Verdict, c event.Class, what s
 	t.ep.told, t.ep.stands = r, nil
 	if v == event.Stuck {
 		for _, i := range t.core.nodes {
-			if n := &t.g.nodes[i]; n.fate == waits {
+			switch n := &t.g.nodes[i]; n.fate {
+			case waits:
 				t.ep.stands = append(t.ep.stands, n.fact)
+			case never, stalled:
+				n.fact.rank = r
 			}
 		}
 	}
-	a.Findings = append(a.Findings, f)
+	t.ep.report = t.j.report(a, f, t.ep.report, t.ep.stands...)
 }
 
 // node and op are those of the chain's link i.
@@ -58,15 +61,19 @@ func step(r *event.Record) event.Step {
 }
 
 func (t *teller) link(l link) event.Link {
-	n := &t.g.nodes[l.node]
+	out := linkOf(&t.g.nodes[l.node])
+	if l.by != nil {
+		s := step(l.by.rec)
+		out.Holds = &s
+	}
+	return out
+}
+
+func linkOf(n *node) event.Link {
 	out := event.Link{Goroutine: n.id}
 	if n.op != nil {
 		s := step(n.op)
 		out.Waits = &s
-	}
-	if l.by != nil {
-		s := step(l.by.rec)
-		out.Holds = &s
 	}
 	if n.cell != nil && len(n.cell.Regions) > 0 {
 		s := n.cell.Regions[len(n.cell.Regions)-1].Site
@@ -140,16 +147,16 @@ func (t *teller) evidence() []event.Evidence {
 			all = append(all, t.ofLock(&t.g.locks[i])...)
 		}
 	}
-	all = append(all, t.ofWatcher())
+	all = append(all, t.ofWatcher(t.node(0).fact))
 	if why := t.g.s.Process.Unknown; why != "" {
 		all = append(all, t.says(event.Kernel, "whether the process was paused is not known: %s", why))
 	}
 	return all
 }
 
-// ofWatcher says how much of the time the watcher can vouch for.
-func (t *teller) ofWatcher() event.Evidence {
-	f, c := t.node(0).fact, &t.j.clock
+// ofWatcher says how much of the time of f the watcher can vouch for.
+func (t *teller) ofWatcher(f *fact) event.Evidence {
+	c := &t.j.clock
 	all, void := c.ticks-f.ticks, c.void-f.void
 	if void == 0 {
 		return t.says(event.Watcher, "all of the %d intervals between samples since then were on time", all)
@@ -170,6 +177,34 @@ func (t *teller) ofNode(n *node) (all []event.Evidence) {
 		all = append(all, t.says(event.Runtime, "goroutine %d is parked in %s on %#x%s%s", n.id, look.Reason, look.Object, frameOf(n), looks(n)))
 	default:
 		all = append(all, t.says(event.Runtime, "goroutine %d is parked in %s%s%s", n.id, look.Reason, frameOf(n), looks(n)))
+	}
+	return all
+}
+
+// ofThread says what the kernel shows of the system call that n is in.
+func (t *teller) ofThread(n *node) (all []event.Evidence) {
+	s := &n.fact.still
+	th := s.look.Thread
+	if n.look == nil || th == nil {
+		return nil
+	}
+	if th.Err != "" {
+		return []event.Evidence{t.says(event.Kernel, "what its thread does is not known: %s", th.Err)}
+	}
+	where := ""
+	if th.Wchan != "" {
+		where = ", in " + th.Wchan
+	}
+	all = append(all, t.says(event.Kernel, "thread %d is in state %s%s; for %s it has neither run nor been switched, in each of %d looks",
+		th.ID, th.State, where, since(t.j.clock.honest-s.since), s.looks))
+	switch r := th.Resource; {
+	case r == nil:
+	case r.Err != "":
+		all = append(all, t.says(event.Kernel, "%s: %s", r.Name, r.Err))
+	case s.stalled >= 0:
+		all = append(all, t.says(event.Kernel, "%s had work for %s, %d in flight now, and finished nothing", r.Name, since(t.j.clock.honest-s.stalled), r.InFlight))
+	default:
+		all = append(all, t.says(event.Kernel, "%s finishes other work: %d in flight, %d done", r.Name, r.InFlight, r.Completed))
 	}
 	return all
 }
@@ -212,6 +247,10 @@ func looks(n *node) string {
 
 func (t *teller) ofHold(h hold) event.Evidence {
 	n := &t.g.nodes[h.node]
+	if n.left {
+		return t.says(event.Runtime, "goroutine %d took %s%s at %s, has not released it, and was no longer in %s in each of %d looks",
+			n.id, name(h.rec), manner(h.rec), h.rec.Site.Place(), h.rec.Site.Func, n.fact.agreed)
+	}
 	if n.cell == nil {
 		return t.says(event.Marks, "goroutine %d ended, or began a new life, and still held %s%s, taken at %s", n.id, name(h.rec), manner(h.rec), h.rec.Site.Place())
 	}

@@ -79,6 +79,8 @@ func (t *teller) clause(i int) string {
 	switch {
 	case n.fate == never:
 		return t.neverSentence(n)
+	case n.fate == stalled:
+		return fmt.Sprintf("goroutine %d %s at %s, and %s answers nobody", n.id, doing(n.op), n.op.Site.Place(), n.fact.still.look.Thread.Resource.Name)
 	case n.fate != waits:
 		return ""
 	}
@@ -94,6 +96,8 @@ func (t *teller) clause(i int) string {
 	switch {
 	case by == nil:
 		return fmt.Sprintf("%s behind goroutine %d, a writer", what, who.id)
+	case who.left:
+		return fmt.Sprintf("%s, which goroutine %d left behind: it has returned from %s, and nobody else releases it", what, who.id, by.rec.Site.Func)
 	case who.fate == gone:
 		return fmt.Sprintf("%s, which goroutine %d held when it ended", what, who.id)
 	}
@@ -122,6 +126,10 @@ func (t *teller) unproven(missing []string) string {
 func (t *teller) open(a *Actions, holder *node) {
 	last := &t.g.locks[t.e.locks[0]]
 	what := name(t.g.nodes[last.waiters[0]].op)
+	if how := t.strayed(last); how != "" {
+		t.tell(a, inferred, event.Stuck, event.Inferred, t.clauses()+"; "+how)
+		return
+	}
 	if holder != nil {
 		v, c, how := t.ofHolder(holder)
 		t.tell(a, open, v, c, t.clauses()+"; "+how)
@@ -148,6 +156,25 @@ func (t *teller) open(a *Actions, holder *node) {
 		why = fmt.Sprintf("the readers of %s are not certain: %d are recorded, active are %d", what, len(last.readers), last.word.Readers)
 	}
 	t.tell(a, open, event.Unknown, event.Undecided, t.clauses()+"; "+why)
+}
+
+// manyStrays is in how many looks a holder must have been away.
+const manyStrays = 3
+
+// strayed says of a lock that is meant to be released elsewhere than where it
+// is taken that its holder has left it, and all code near it, for good as it
+// seems; "" if that cannot be said.
+func (t *teller) strayed(l *lock) string {
+	if t.e.end != atHolder {
+		return ""
+	}
+	h := l.holders()[l.pick]
+	away := t.j.clock.honest - h.fact.away
+	if h.rec.Site.Paired || h.fact.away < 0 || h.fact.strays < manyStrays || away < t.j.fallback-2*t.j.floor {
+		return ""
+	}
+	return fmt.Sprintf("goroutine %d took it at %s and has left package %s: in each of %d looks over %s it was elsewhere",
+		t.g.nodes[h.node].id, h.rec.Site.Place(), h.rec.Site.Package, h.fact.strays, since(away))
 }
 
 // orphaned returns the former holder of a lock that is orphaned.

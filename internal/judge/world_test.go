@@ -24,18 +24,21 @@ type world struct {
 	foreign map[uint64]bool
 	process event.Process
 	lost    uint64
-	again   string // a goroutine that has two cells
+	done    map[string]bool         // sites where an operation has come to its end
+	threads map[uint64]event.Thread // of goroutines in a system call
+	again   string                  // a goroutine that has two cells
 	deaf    bool
 }
 
 func newWorld() *world {
 	return &world{
 		sites: map[string]event.Site{}, addrs: map[string]uint64{}, torn: map[uint64]event.Goroutine{},
+		done: map[string]bool{}, threads: map[uint64]event.Thread{},
 		looks: map[uint64]event.Look{}, words: map[string]event.Word{}, foreign: map[uint64]bool{},
 	}
 }
 
-// site reads "NAME KIND OBJECT FILE:LINE FUNC [paired] [idle]".
+// site reads "NAME KIND OBJECT FILE:LINE FUNC [paired] [confined] [idle] [needs ITEM …]".
 func (w *world) site(args []string) error {
 	if len(args) < 5 {
 		return fmt.Errorf("site NAME KIND OBJECT FILE:LINE FUNC [paired] [idle]")
@@ -45,12 +48,30 @@ func (w *world) site(args []string) error {
 	if args[2] != "-" {
 		s.Object = args[2]
 	}
-	for _, a := range args[5:] {
-		s.Paired = s.Paired || a == "paired"
-		s.Idle = s.Idle || a == "idle"
+	for i, a := range args[5:] {
+		switch a {
+		case "paired":
+			s.Paired = true
+		case "confined":
+			s.Confined = true
+		case "idle":
+			s.Idle = true
+		case "needs":
+			s.Needs = strings.Join(args[5+i+1:], " ")
+		}
 	}
 	w.sites[args[0]] = s
 	return err
+}
+
+// funcAt is the function of the site there, or one that has none.
+func (w *world) funcAt(file string, line int) string {
+	for _, s := range w.sites {
+		if s.File == file && s.Line == line {
+			return s.Package + "." + s.Func
+		}
+	}
+	return "example.com/server.f"
 }
 
 func place(s string) (file string, line int, err error) {
@@ -80,7 +101,7 @@ func (w *world) record(args []string, held bool) (event.Record, error) {
 		return event.Record{}, fmt.Errorf("there is no site %q", args[0][:i])
 	}
 	seq, err := strconv.ParseUint(args[0][i+1:], 10, 64)
-	r := event.Record{Site: site, Seq: seq, Since: w.now, Held: held}
+	r := event.Record{Site: site, Seq: seq, Since: w.now, Held: held, Done: w.done[args[0][:i]]}
 	if len(args) == 3 && args[1] == "on" {
 		r.Object = w.addr(args[2])
 	}
@@ -153,6 +174,9 @@ func (w *world) remove(id uint64) {
 // would have the runtime show.
 func (w *world) look(id uint64) event.Look {
 	if l, ok := w.looks[id]; ok {
+		if t, ok := w.threads[id]; ok && l.Status == event.Syscall {
+			l.Thread = &t
+		}
 		return l
 	}
 	g := w.find(id)
