@@ -1,53 +1,61 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"strings"
-	"sync"
-	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/lifesign-go/lifesign/cmd/analyze"
 	"github.com/lifesign-go/lifesign/cmd/load"
 	"github.com/lifesign-go/lifesign/cmd/weave"
 )
 
-const buildUsage = `usage: lifesign build [-scope PATTERNS] [-tags TAGS] [-o FILE] [-v] PACKAGE
+const buildUsage = `usage: lifesign build [-o OUTPUT] [FLAGS] [PACKAGES]
 
-Build weaves lifesign's hooks into a program and builds it. PACKAGE is a main
-package, named as for go build. Its sources and its go.mod are not changed.
+Build weaves lifesign's hooks into programs and builds them. It takes what
+go build takes: packages or the files of one, and the build flags, such as
+-race, -tags, -trimpath, -cover, -ldflags or -C. Sources and go.mod are not
+changed.
 
   -scope PATTERNS  import paths to weave, separated by commas, such as
                    example.com/mod/...; without it, the main module
-  -tags TAGS       build tags, separated by commas
-  -o FILE          where to put the binary, as for go build
+  -rules FILE      your own rules of what can block, see lifesign analyze -h
+  -o OUTPUT        where to put the binary or binaries, as for go build
   -v               list what could not be woven, and why
+  -unwoven FILE    write that list to FILE, a JSON object a line
+
+Not taken are -overlay, which lifesign needs itself, -linkshared, and compilers
+other than gc.
 `
 
 // buildOptions say what to weave and build.
 type buildOptions struct {
-	dir     string // where the go command runs; "" is the current directory
-	pkg     string
-	scope   string // patterns, separated by commas
-	tags    string // separated by commas
-	output  string // "" is go build's choice
-	verbose bool   // list what could not be woven
+	dir      string   // where the go command runs; "" is the current directory
+	patterns []string // packages or files
+	main     bool     // they must be one program
+	scope    string   // patterns, separated by commas
+	rules    string   // file, "" for none
+	flags    []string // of the go command
+	output   string   // "" is go build's choice
+	verbose  bool     // list what could not be woven
+	lister   string   // how the user can have that list
+	unwoven  string   // file for that list, "" for none
 }
 
 // buildCommand is lifesign build. It returns the exit status.
 func buildCommand(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	var o buildOptions
+	o := buildOptions{lister: "-v"}
 	flags := flag.NewFlagSet("build", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	flags.StringVar(&o.scope, "scope", "", "")
-	flags.StringVar(&o.tags, "tags", "", "")
 	flags.StringVar(&o.output, "o", "", "")
 	flags.BoolVar(&o.verbose, "v", false, "")
+	addBuildFlags(flags, &o)
 	err := flags.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -56,47 +64,95 @@ func buildCommand(ctx context.Context, args []string, stdout, stderr io.Writer) 
 	case err != nil:
 		fmt.Fprintf(stderr, "lifesign build: %v (lifesign build -h lists the flags)\n", err)
 		return 2
-	case flags.NArg() != 1:
-		fmt.Fprintf(stderr, "lifesign build: one package is needed, there are %d (flags come before it)\n", flags.NArg())
-		return 2
 	}
-	o.pkg = flags.Arg(0)
-	if _, err := weaveProgram(ctx, o, stderr); err != nil {
+	o.patterns = flags.Args()
+	if _, err := weaveProgram(ctx, o, stdout, stderr); err != nil {
 		return buildFailed(ctx, "build", err, stderr)
 	}
 	return 0
 }
 
-// weaveProgram weaves and builds a program, and tells on stderr how far it is
-// and what it has woven. It does not report its error.
-func weaveProgram(ctx context.Context, o buildOptions, stderr io.Writer) (weave.Result, error) {
-	p := newProgress(stderr)
-	result, err := weave.Build(ctx, weave.Config{
-		Dir:      o.dir,
-		Package:  o.pkg,
-		Scope:    list(o.scope),
-		Tags:     list(o.tags),
-		Output:   o.output,
-		Progress: p.step,
-	})
+// config is the configuration that o asks for.
+func (o buildOptions) config(stdout, stderr io.Writer) (weave.Config, error) {
+	rules, err := readRules(o.rules)
+	if err != nil {
+		return weave.Config{}, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return weave.Config{}, err
+	}
+	return weave.Config{
+		Dir:        o.dir,
+		Patterns:   o.patterns,
+		Main:       o.main,
+		Scope:      list(o.scope),
+		Rules:      rules,
+		BuildFlags: o.flags,
+		Output:     o.output,
+		Mapper:     []string{self, mapCommand},
+		Stdout:     stdout,
+		Stderr:     stderr,
+	}, nil
+}
+
+// weaveProgram weaves and builds, and tells on stderr how far it is and what it
+// has woven. It does not report its error.
+func weaveProgram(ctx context.Context, o buildOptions, stdout, stderr io.Writer) (weave.Result, error) {
+	cfg, err := o.config(stdout, stderr)
+	if err != nil {
+		return weave.Result{}, err
+	}
+	p := newProgress(stderr, false)
+	cfg.Progress = p.step
+	result, err := weave.Build(ctx, cfg)
 	p.end()
 	if err != nil {
 		return weave.Result{}, err
 	}
-	c := result.Counts
+	return result, o.tell(result, stderr)
+}
+
+// tell tells what is woven, and what is not.
+func (o buildOptions) tell(r weave.Result, stderr io.Writer) error {
+	if r.Plain != "" {
+		fmt.Fprintf(stderr, "lifesign: built without hooks: %s\n", r.Plain)
+		return nil
+	}
+	c := r.Counts
 	fmt.Fprintf(stderr, "woven: %s, %s in %s", number(c.Operations, "operation"), number(c.Regions, "region"), number(c.Packages, "package"))
 	switch {
 	case c.Skipped > 0 && o.verbose:
 		fmt.Fprintf(stderr, "; %d not woven:\n", c.Skipped)
-		for _, s := range result.Model.Skipped {
+		for _, s := range r.Model.Skipped {
 			fmt.Fprintf(stderr, "  %s: %s: %s\n", s.Place, s.What, s.Why)
 		}
 	case c.Skipped > 0:
-		fmt.Fprintf(stderr, "; %d not woven (-v lists them)\n", c.Skipped)
+		fmt.Fprintf(stderr, "; %d not woven (%s lists them)\n", c.Skipped, o.lister)
 	default:
 		fmt.Fprintln(stderr)
 	}
-	return result, nil
+	return writeUnwoven(o.unwoven, r.Model.Skipped)
+}
+
+// writeUnwoven writes what is not woven to the file called name, if it has a
+// name.
+func writeUnwoven(name string, skipped []analyze.Skip) error {
+	if name == "" {
+		return nil
+	}
+	var out bytes.Buffer
+	lines := json.NewEncoder(&out)
+	lines.SetEscapeHTML(false)
+	for _, s := range skipped {
+		if err := lines.Encode(s); err != nil {
+			return err
+		}
+	}
+	if err := os.WriteFile(name, out.Bytes(), 0o666); err != nil {
+		return fmt.Errorf("-unwoven: %w (name a file that can be written)", err)
+	}
+	return nil
 }
 
 // buildFailed reports an error of weaveProgram to the user of command and returns the exit status. What
@@ -130,70 +186,3 @@ func number(n int, what string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, what)
 }
-
-// progress tells how far a build is: on a terminal in one line that is written
-// over and cleared at the end, elsewhere in a line a phase.
-type progress struct {
-	out      io.Writer
-	terminal bool
-	start    time.Time
-	stop     func() // ends the ticker, if there is one
-
-	mu    sync.Mutex // guards phase and the line on the terminal
-	phase weave.Phase
-}
-
-func newProgress(out io.Writer) *progress {
-	p := &progress{out: out, start: time.Now(), stop: func() {}}
-	if f, ok := out.(*os.File); ok {
-		_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
-		p.terminal = err == nil
-	}
-	if p.terminal {
-		done, ended := make(chan struct{}), make(chan struct{})
-		go p.tick(done, ended)
-		p.stop = func() { close(done); <-ended }
-	}
-	return p
-}
-
-// tick rewrites the line until done is closed, then clears it.
-func (p *progress) tick(done <-chan struct{}, ended chan<- struct{}) {
-	defer close(ended)
-	ticker := time.NewTicker(100 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ticker.C:
-			p.show("\r", "\033[K")
-		case <-done:
-			fmt.Fprint(p.out, "\r\033[K")
-			return
-		}
-	}
-}
-
-func (p *progress) show(before, after string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.phase == "" {
-		return
-	}
-	fmt.Fprintf(p.out, "%slifesign: %s, %.1f s%s", before, p.phase, time.Since(p.start).Seconds(), after)
-}
-
-// step is told of each phase as it begins and ends.
-func (p *progress) step(s weave.Step) {
-	if s.Done {
-		return
-	}
-	p.mu.Lock()
-	p.phase = s.Phase
-	p.mu.Unlock()
-	if !p.terminal {
-		p.show("", "\n")
-	}
-}
-
-// end clears the line.
-func (p *progress) end() { p.stop() }

@@ -16,6 +16,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/lifesign-go/lifesign/cmd/weave"
 )
 
 const usage = `lifesign tells whether a program is really working, and says where it is stuck.
@@ -23,7 +25,8 @@ const usage = `lifesign tells whether a program is really working, and says wher
 usage: lifesign COMMAND [FLAGS] …
 
   run      weave a program, run it and report what is stuck in it
-  build    weave a program and build it
+  build    weave programs and build them
+  test     weave packages and test them
   analyze  list the long-running regions and vulnerable operations of a program
 
 lifesign COMMAND -h explains a command.
@@ -36,8 +39,13 @@ type command func(ctx context.Context, args []string, stdout, stderr io.Writer) 
 var commands = map[string]command{
 	"run":     runCommand,
 	"build":   buildCommand,
+	"test":    testCommand,
 	"analyze": analyzeCommand,
 }
+
+// mapCommand is what lifesign calls itself by in the middle of a build. It is not
+// for users.
+const mapCommand = "map-files"
 
 func main() {
 	// A closed pipe on standard error must not end the agent of a running
@@ -60,6 +68,9 @@ func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 		}
 		fmt.Fprint(stdout, usage)
 		return 0
+	}
+	if args[0] == mapCommand {
+		return weave.MapTool(args[1:], stdout, stderr)
 	}
 	run, ok := commands[args[0]]
 	if !ok {

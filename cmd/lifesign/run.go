@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime/debug"
+	"strings"
 	"syscall"
 )
 
@@ -18,7 +19,7 @@ const runUsage = `usage: lifesign run [FLAGS] PACKAGE [ARGS…]
        lifesign run [FLAGS] -- COMMAND [ARGS…]
 
 Run weaves lifesign's hooks into a program, builds it, runs it and reports what
-is stuck in it. PACKAGE is a main package, named as for go run. After "--" comes
+is stuck in it. PACKAGE is a main package or its files, named as for go run. After "--" comes
 a command that is run as it is: a program made by lifesign build, or a script
 that starts one.
 
@@ -26,9 +27,14 @@ The program has lifesign's own standard streams, gets the signals that lifesign
 gets, and goes on if lifesign is killed. lifesign ends with the program's exit
 status, or 128 plus the number of the signal that ended it.
 
+Build flags, such as -race, -tags or -C, are taken as by go run. Those of lifesign
+are:
+
   -scope PATTERNS  import paths to weave, separated by commas, such as
                    example.com/mod/...; without it, the main module
-  -tags TAGS       build tags, separated by commas
+  -rules FILE      your own rules of what can block, see lifesign analyze -h
+  -unwoven FILE    write what could not be woven, and why, to FILE, a JSON object
+                   a line
   -json FILE       append each finding to FILE, a JSON object a line
   -mute PATTERN    do not report findings in which a place, function or object
                    matches this regular expression; may be repeated. They are in
@@ -48,7 +54,7 @@ type runOptions struct {
 	all   bool
 	fail  bool
 	argv  []string // the program and its arguments, or the arguments alone if a package is built
-	pkg   bool     // build.pkg is to be built
+	pkg   bool     // a package is to be built
 }
 
 // runCommand is lifesign run. It returns the exit status.
@@ -98,7 +104,7 @@ func buildToRun(ctx context.Context, o buildOptions, stderr io.Writer) (bin stri
 	}
 	clean = func() { os.RemoveAll(dir) }
 	o.output = dir + string(filepath.Separator) // the go command names the file
-	r, err := weaveProgram(ctx, o, stderr)
+	r, err := weaveProgram(ctx, o, io.Discard, stderr)
 	if err != nil {
 		return "", clean, buildFailed(ctx, "run", err, stderr)
 	}
@@ -109,11 +115,9 @@ func buildToRun(ctx context.Context, o buildOptions, stderr io.Writer) (bin stri
 }
 
 func parseRun(args []string) (runOptions, error) {
-	var o runOptions
+	o := runOptions{build: buildOptions{lister: "-unwoven FILE"}}
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	flags.StringVar(&o.build.scope, "scope", "", "")
-	flags.StringVar(&o.build.tags, "tags", "", "")
 	flags.StringVar(&o.json, "json", "", "")
 	flags.BoolVar(&o.all, "all", false, "")
 	flags.BoolVar(&o.fail, "fail", false, "")
@@ -124,6 +128,7 @@ func parseRun(args []string) (runOptions, error) {
 		}
 		return err
 	})
+	addBuildFlags(flags, &o.build)
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -133,14 +138,31 @@ func parseRun(args []string) (runOptions, error) {
 	}
 	// The flag package takes "--" away: it stood right before the rest.
 	if at := len(args) - len(rest); at > 0 && args[at-1] == "--" {
-		if o.build.scope != "" || o.build.tags != "" {
-			return o, errors.New("-scope and -tags are for building: after -- comes a command that is built already")
+		if given := buildFlag(flags); given != "" {
+			return o, fmt.Errorf("-%s is for building: after -- comes a command that is built already", given)
 		}
 		o.argv = rest
 		return o, nil
 	}
-	o.pkg, o.build.pkg, o.argv = true, rest[0], rest[1:]
+	n := 1
+	for n < len(rest) && strings.HasSuffix(rest[0], ".go") && strings.HasSuffix(rest[n], ".go") {
+		n++
+	}
+	o.pkg, o.build.main, o.build.patterns, o.argv = true, true, rest[:n], rest[n:]
 	return o, nil
+}
+
+// buildFlag returns a flag that was given and is about building, "" if there is
+// none.
+func buildFlag(flags *flag.FlagSet) (name string) {
+	flags.Visit(func(f *flag.Flag) {
+		switch f.Name {
+		case "json", "mute", "all", "fail":
+		default:
+			name = f.Name
+		}
+	})
+	return name
 }
 
 // runProgram runs the program under the watch of an agent and returns its exit

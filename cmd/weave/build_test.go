@@ -3,6 +3,7 @@ package weave
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -90,7 +91,7 @@ func TestRebuild(t *testing.T) {
 
 func TestTags(t *testing.T) {
 	cfg := shared.config(program(t, "whole"))
-	cfg.Tags = []string{"special", "other"}
+	cfg.BuildFlags = []string{"-tags=special,other"}
 	r := build(t, cfg)
 	if out := run(t, r.Binary); !strings.Contains(out, "plain 1.0 special") {
 		t.Errorf("the program built with a tag prints\n%s", out)
@@ -101,7 +102,7 @@ func TestTags(t *testing.T) {
 func TestOldGo(t *testing.T) {
 	dir := program(t, "small")
 	cfg := shared.config(dir)
-	cfg.Package, cfg.Output = "example.com/small", ""
+	cfg.Patterns, cfg.Output = []string{"example.com/small"}, ""
 	r := build(t, cfg)
 	if want := filepath.Join(dir, "small"); r.Binary != want {
 		t.Errorf("the binary is %s, want %s", r.Binary, want)
@@ -117,7 +118,7 @@ func TestWorkspace(t *testing.T) {
 	dir := program(t, "work")
 	for _, sub := range []string{"app", "."} {
 		cfg := shared.config(filepath.Join(dir, sub))
-		cfg.Package, cfg.Scope = "example.com/app", []string{"example.com/..."}
+		cfg.Patterns, cfg.Scope = []string{"example.com/app"}, []string{"example.com/..."}
 		r := build(t, cfg)
 		if got, want := run(t, r.Binary), "hello from a file\nplain 1.1 1\n"; got != want {
 			t.Errorf("built in %s, the program prints %q, want %q", sub, got, want)
@@ -182,26 +183,77 @@ func checkCache(t *testing.T, dir string) {
 	}
 }
 
-// TestVendor follows the advice that a refused vendor directory is given, by
-// way of a symbolic link to the program's directory.
+// TestVendor builds a vendored program without a module cache or a proxy, woven
+// and plain, by way of a symbolic link to its directory.
 func TestVendor(t *testing.T) {
 	real, dir := program(t, "whole"), filepath.Join(t.TempDir(), "link")
 	if err := os.Symlink(real, dir); err != nil {
 		t.Fatal(err)
 	}
 	goRun(t, dir, "mod", "vendor")
-	before := treeSum(t, real)
-	cfg := shared.config(dir)
-	if _, err := Build(context.Background(), cfg); err == nil || !strings.Contains(err.Error(), "GOFLAGS=-mod=mod") {
-		t.Errorf("with a vendor directory: %v, want advice", err)
+	plain := filepath.Join(t.TempDir(), "plain")
+	goRun(t, dir, "build", "-o", plain, ".")
+	for _, flags := range [][]string{nil, {"-mod=vendor"}, {"-mod=mod"}} {
+		cfg := shared.config(dir)
+		cfg.BuildFlags = flags
+		cfg.Scope = []string{"example.com/..."}
+		if len(flags) == 0 || flags[0] == "-mod=vendor" {
+			cfg.Env = append(slices.Clip(cfg.Env), "GOPROXY=off", "GOMODCACHE="+t.TempDir())
+		}
+		r := build(t, cfg)
+		if r.Counts.Packages != 6 {
+			t.Errorf("%v: %d packages are woven, want 6", flags, r.Counts.Packages)
+		}
+		got := run(t, r.Binary)
+		for link, target := range r.Links {
+			got = strings.ReplaceAll(got, link, target)
+		}
+		if want := run(t, plain); got != want && len(r.Links) == 0 {
+			t.Errorf("%v: the woven program prints\n%s\nthe plain one\n%s", flags, got, want)
+		}
+		if (len(r.Links) > 0) != (len(flags) > 0 && flags[0] == "-mod=mod") {
+			t.Errorf("%v: links %v", flags, r.Links)
+		}
+		if err := os.Remove(r.Binary); err != nil {
+			t.Fatal(err)
+		}
 	}
-	cfg.Env = append(slices.Clip(cfg.Env), "GOFLAGS=-mod=mod -modcacherw")
+}
+
+// TestVendoredWorkspace builds a workspace's program from its vendor directory.
+func TestVendoredWorkspace(t *testing.T) {
+	dir := program(t, "work")
+	cmd := exec.Command("go", "work", "vendor")
+	cmd.Dir, cmd.Env = dir, append(shared.env, "PWD="+dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("go work vendor: %v\n%s", err, out)
+	}
+	cfg := shared.config(filepath.Join(dir, "app"))
 	cfg.Scope = []string{"example.com/..."}
+	cfg.Env = append(slices.Clip(cfg.Env), "GOPROXY=off", "GOMODCACHE="+t.TempDir())
 	r := build(t, cfg)
-	if out := run(t, r.Binary); !strings.Contains(out, filepath.Join(dir, "main.go")) {
-		t.Errorf("the program does not name its source as %s:\n%s", dir, out)
+	if got, want := run(t, r.Binary), "hello from a file\nplain 1.1 1\n"; got != want {
+		t.Errorf("the program prints %q, want %q", got, want)
 	}
-	if after := treeSum(t, real, filepath.Join(real, "woven")); after != before {
-		t.Errorf("the tree changed from\n%s\nto\n%s", before, after)
+}
+
+// TestReadVendor reads what go mod vendor has written, and more.
+func TestReadVendor(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "modules.txt"), `## workspace
+# example.com/a v1.0.0
+## explicit; go 1.21
+example.com/a
+example.com/a/sub
+# example.com/b v0.0.0-2024 => ../b
+## explicit
+# example.com/c v2.0.0+incompatible
+example.com/c
+# example.com/d => example.com/e v1.0.0
+`)
+	got, err := readVendor(dir)
+	want := []vendored{{"example.com/a", "v1.0.0", "1.21", 2}, {"example.com/b", "v0.0.0-2024", "", 0}, {"example.com/c", "v2.0.0+incompatible", "", 1}}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v, %v, want %v", got, err, want)
 	}
 }

@@ -17,6 +17,7 @@ import (
 //	link/MODULE@VERSION     symbolic link to the module in the module cache
 //	link/HASH/…             the same for a second module cache
 //	runtime/HASH/           the runtime module, by the hash of its archive
+//	empty/                  a module without packages
 //
 // Builds may use it at the same time: an entry, once it is there, is changed
 // only if it is broken. It may be deleted whenever no build runs; woven programs
@@ -71,6 +72,16 @@ func (c cache) ensureRuntime(files []runtimeFile, hash string) (string, error) {
 		}
 	}
 	return dir, nil
+}
+
+// ensureEmpty makes the module without packages and returns its directory.
+func (c cache) ensureEmpty() (string, error) {
+	dir := filepath.Join(c.dir, "empty")
+	mod := filepath.Join(dir, "go.mod")
+	if _, err := os.Stat(mod); err == nil {
+		return dir, nil
+	}
+	return dir, c.place(mod, func(temp string) error { return os.WriteFile(temp, []byte("module empty\n"), 0o644) })
 }
 
 // place puts at path what create makes at a temporary name, in one step: a

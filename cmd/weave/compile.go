@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,19 +13,14 @@ import (
 	"time"
 )
 
-// buildFlags are the flags of a go command that builds the program.
-func (cfg Config) buildFlags() []string {
-	flags := append([]string(nil), cfg.BuildFlags...)
-	if len(cfg.Tags) > 0 {
-		flags = append(flags, "-tags="+strings.Join(cfg.Tags, ","))
+// outputPath returns the absolute path of the program by go build's rules, ""
+// if there is not one program. An output that cannot be written is found out
+// here, before the long work.
+func outputPath(cfg Config, t *target) (string, error) {
+	executable := t.executable(cfg)
+	if cfg.Output == "" && executable == "" || cfg.Output == os.DevNull {
+		return "", nil // compiled and thrown away
 	}
-	return flags
-}
-
-// outputPath returns the absolute path of the binary, by go build's rules:
-// executable is its name where cfg does not give one. A directory that cannot
-// be written is found out here, before the long work.
-func outputPath(cfg Config, executable string) (string, error) {
 	out := cfg.Output
 	if out == "" {
 		out = executable
@@ -32,60 +28,97 @@ func outputPath(cfg Config, executable string) (string, error) {
 	if !filepath.IsAbs(out) {
 		out = filepath.Join(cfg.Dir, out)
 	}
+	directory := isDir(out) || strings.HasSuffix(cfg.Output, string(filepath.Separator))
 	switch {
-	case cfg.Output == "" && isDir(out):
+	case cfg.Output == "" && directory:
 		return "", fmt.Errorf("the output %s is a directory: name a file with -o", out)
-	case isDir(out), strings.HasSuffix(cfg.Output, string(filepath.Separator)):
+	case !directory && len(t.packages) > 1:
+		return "", fmt.Errorf("the output %s is not a directory, and there are %d packages: end its name with %c", out, len(t.packages), filepath.Separator)
+	case directory:
 		out = filepath.Join(out, executable)
 	}
 	const write = 2 // W_OK of access(2)
 	dir := filepath.Dir(out)
+	if executable == "" && directory {
+		dir = out
+	}
 	if err := syscall.Access(dir, write); err != nil && !errors.Is(err, syscall.ENOENT) {
 		return "", fmt.Errorf("the output's directory %s cannot be written: %w; name another file with -o", dir, err)
+	}
+	if executable == "" {
+		return "", nil
 	}
 	return out, nil
 }
 
-// compile builds the woven program. If that does not compile, the plain one is
-// tried: either it fails too, with the message that the user knows, or the
-// fault is lifesign's.
-func (b *builder) compile(t *target, w *woven, binary string) error {
-	tool := b.tool.with(w.env...)
-	args := append([]string{"build"}, b.cfg.buildFlags()...)
+// compile builds the woven packages. If they do not compile, the plain ones are
+// tried: either they fail too, with the message that the user knows, or the
+// fault is lifesign's. w is empty if nothing is woven.
+func (b *builder) compile(w *woven, binary string) error {
+	args := append([]string{"build"}, b.cfg.BuildFlags...)
 	args = append(args, w.flags...)
-	var out bytes.Buffer
-	err := tool.run(b.ctx, &out, &out, append(args, "-o", binary, "--", t.path)...)
-	if err == nil || b.ctx.Err() != nil {
+	if b.cfg.Output != "" {
+		args = append(args, "-o", b.cfg.Output)
+	}
+	patterns := b.cfg.Patterns
+	if len(w.args) > 0 {
+		patterns = w.args
+	}
+	var out, errs bytes.Buffer
+	stdout := io.Writer(&errs)
+	if isSet(flagValues(b.env, b.cfg), "json") {
+		stdout = &out
+	}
+	err := b.tool.with(w.env...).run(b.ctx, stdout, &errs, append(append(args, "--"), patterns...)...)
+	if b.ctx.Err() != nil {
 		return err
 	}
-	message := w.plan.original(strings.TrimSpace(out.String()), b.cfg.Dir)
+	tell(b.cfg.Stdout, out.String())
+	if err == nil {
+		tell(b.cfg.Stderr, w.plan.original(errs.String(), b.cfg.Dir))
+		return nil
+	}
+	message := w.plan.original(strings.TrimSpace(errs.String()), b.cfg.Dir)
 	if message == "" {
 		return fmt.Errorf("go build: %w", err)
 	}
-	failed := &GoError{Output: message}
+	return b.explain(&GoError{Output: message}, binary, w.plan != nil)
+}
+
+// tell writes text for the user. That nobody can be told is no error of a
+// build.
+func tell(w io.Writer, text string) {
+	if w != nil {
+		io.WriteString(w, text)
+	}
+}
+
+// explain finds out whose fault the failure of the go command is, and what to
+// do about it.
+func (b *builder) explain(failed *GoError, binary string, woven bool) error {
 	// Only what a compiler or the linker says stands under the name of a package.
-	compiler := strings.HasPrefix(message, "# ") || strings.Contains(message, "\n# ")
-	if !compiler && strings.Contains(message, binary) {
+	compiler := strings.HasPrefix(failed.Output, "# ") || strings.Contains(failed.Output, "\n# ")
+	if !compiler && binary != "" && (strings.Contains(failed.Output, binary) || b.cfg.Output != "" && strings.Contains(failed.Output, b.cfg.Output)) {
 		return fmt.Errorf("%w; name another file with -o", failed)
 	}
 	if err := explainDisk(failed); err != nil {
 		return err
 	}
-	if !compiler {
+	if !compiler || !woven {
 		return failed
 	}
-	if err := b.plain(t); err != nil {
+	if err := b.plain(); err != nil {
 		return err
 	}
 	failed.Woven = true
 	return failed
 }
 
-// plain builds the plain program and throws it away. Its error, if it has one,
-// is the go command's.
-func (b *builder) plain(t *target) error {
-	args := append([]string{"build"}, b.cfg.buildFlags()...)
-	_, err := b.tool.output(b.ctx, append(args, "-o", os.DevNull, "--", t.path)...)
+// plain builds the plain packages and throws them away. Its error, if it has
+// one, is the go command's.
+func (b *builder) plain() error {
+	args := append([]string{"build"}, b.cfg.BuildFlags...)
+	_, err := b.tool.output(b.ctx, append(append(args, "-o", os.DevNull, "--"), b.cfg.Patterns...)...)
 	return err
 }
 

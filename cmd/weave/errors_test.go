@@ -25,16 +25,14 @@ func TestRefused(t *testing.T) {
 		change func(dir string, cfg *Config)
 		want   []string
 	}{
-		{"no such package", func(_ string, c *Config) { c.Package = "./nowhere" }, []string{"nowhere: directory not found"}},
-		{"not a program", func(_ string, c *Config) { c.Package = "./lib" }, []string{"example.com/faulty/lib is not a program", "name a main package"}},
-		{"several programs", func(_ string, c *Config) { c.Package = "./good/..." }, []string{"./good/... means several programs, example.com/faulty/good and example.com/faulty/good/more", "name one"}},
-		{"a file", func(_ string, c *Config) { c.Package = "main.go" }, []string{"main.go is a file", "name the package"}},
+		{"no such package", func(_ string, c *Config) { c.Patterns = []string{"./nowhere"} }, []string{"nowhere: directory not found"}},
+		{"not a program", func(_ string, c *Config) { c.Patterns = []string{"./lib"} }, []string{"example.com/faulty/lib is not a program", "name a main package"}},
+		{"several programs", func(_ string, c *Config) { c.Patterns = []string{"./good/..."} }, []string{"./good/... means several programs, example.com/faulty/good and example.com/faulty/good/more", "name one"}},
 		{"no go.mod", func(dir string, _ *Config) { os.Remove(filepath.Join(dir, "go.mod")) }, []string{"no go.mod in ", "or above it"}},
-		{"vendor directory", func(dir string, _ *Config) { write(t, filepath.Join(dir, "vendor/modules.txt"), "") }, []string{"/vendor cannot be woven yet", "GOFLAGS=-mod=mod"}},
-		{"-mod=vendor", func(_ string, c *Config) { c.BuildFlags = []string{"-mod=vendor"} }, []string{"vendor cannot be woven yet"}},
-		{"-cover", func(_ string, c *Config) { c.BuildFlags = []string{"-cover"} }, []string{"-cover compiles the original files"}},
+		{"another compiler", func(_ string, c *Config) { c.BuildFlags = []string{"-compiler=gccgo"} }, []string{"-compiler=gccgo: lifesign knows"}},
+		{"-linkshared", func(_ string, c *Config) { c.BuildFlags = []string{"-linkshared"} }, []string{"-linkshared: ", "build without it"}},
+		{"several packages into a file", func(_ string, c *Config) { c.Main, c.Patterns, c.Output = false, []string{"./good/..."}, "new" }, []string{"/new is not a directory, and there are 2 packages"}},
 		{"-overlay", func(_ string, c *Config) { c.Env = append(c.Env, "GOFLAGS=-overlay=x.json") }, []string{"a flag -overlay of its own"}},
-		{"-modfile", func(_ string, c *Config) { c.BuildFlags = []string{"--modfile=x.mod"} }, []string{"a flag -modfile of its own"}},
 		{"scope without a match", func(_ string, c *Config) { c.Scope = []string{"example.org/..."} }, []string{`"example.org/..." matches no package`}},
 		{"output's directory", func(_ string, c *Config) { c.Output = "/sys/" }, []string{"/sys", "name another file with -o"}},
 		{"output is a package", func(_ string, c *Config) { c.Output = "" }, []string{"/good is a directory: name a file with -o"}},
@@ -47,7 +45,7 @@ func TestRefused(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := program(t, "faulty")
 			cfg := shared.config(dir)
-			cfg.Package = "./good"
+			cfg.Patterns = []string{"./good"}
 			cfg.Env = append([]string(nil), cfg.Env...)
 			tt.change(dir, &cfg)
 			before := treeSum(t, dir)
@@ -78,7 +76,7 @@ func TestCompileErrors(t *testing.T) {
 		t.Run(pkg, func(t *testing.T) {
 			dir := program(t, "faulty")
 			cfg := shared.config(dir)
-			cfg.Package = pkg
+			cfg.Patterns = []string{pkg}
 			before := treeSum(t, dir)
 			_, err := Build(context.Background(), cfg)
 			_, want := goTool{dir, append(shared.env, "PWD="+dir)}.output(context.Background(), "build", "-o", os.DevNull, pkg)
@@ -104,11 +102,14 @@ func TestFaultOfWeaving(t *testing.T) {
 	dir := filepath.Join(shared.modCache, escape("example.com/Dep@v1.2.3"))
 	m := &load.Module{Path: "example.com/Dep", Version: "v1.2.3", Dir: dir, GoMod: filepath.Join(dir, "go.mod")}
 	file := gen.File{Module: m.Path, Path: filepath.Join(dir, "zz_lifesign.go"), Data: []byte("package dep\n\nvar x int = nothing\n")}
-	w, err := b.place([]gen.File{file}, map[string]*load.Module{m.Path: m}, false)
+	w, err := b.place([]gen.File{file}, map[string]*load.Module{m.Path: m})
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = b.compile(&target{path: "example.com/whole"}, w, filepath.Join(b.cfg.Dir, "woven"))
+	if err := errors.Join(b.addModule(w, false), b.finish(w)); err != nil {
+		t.Fatal(err)
+	}
+	err = b.compile(w, filepath.Join(b.cfg.Dir, "woven"))
 	var failed *GoError
 	if !errors.As(err, &failed) || !failed.Woven {
 		t.Fatalf("got %v, want a fault of weaving", err)

@@ -171,7 +171,7 @@ func goRun(t *testing.T, dir string, args ...string) string {
 // config is a configuration that builds the program in dir with the shared
 // world.
 func (w world) config(dir string) Config {
-	return Config{Dir: dir, Package: ".", Output: "woven", Env: w.env, CacheDir: w.cache}
+	return Config{Dir: dir, Main: true, Output: "woven", Env: w.env, CacheDir: w.cache}
 }
 
 // build weaves and fails the test if that fails or anything but the binary is

@@ -79,11 +79,21 @@ type goEnv struct {
 	GOMODCACHE string
 	GOFLAGS    string
 	GOTMPDIR   string
+	GOOS       string // of the target
+	GOARCH     string
+}
+
+// unwatchable says why hooks could do nothing on the target, "" if they can.
+func (e goEnv) unwatchable() string {
+	if e.GOOS == "linux" && (e.GOARCH == "amd64" || e.GOARCH == "arm64") {
+		return ""
+	}
+	return fmt.Sprintf("nothing can be watched on %s/%s, only on linux/amd64 and linux/arm64", e.GOOS, e.GOARCH)
 }
 
 func (g goTool) environment(ctx context.Context) (goEnv, error) {
 	var e goEnv
-	out, err := g.output(ctx, "env", "-json", "GOMOD", "GOWORK", "GOMODCACHE", "GOFLAGS", "GOTMPDIR")
+	out, err := g.output(ctx, "env", "-json", "GOMOD", "GOWORK", "GOMODCACHE", "GOFLAGS", "GOTMPDIR", "GOOS", "GOARCH")
 	if err != nil {
 		return e, err
 	}

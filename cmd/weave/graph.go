@@ -11,41 +11,51 @@ import (
 	"strings"
 )
 
-// graphFlags writes a copy of the program's module graph into temp, with the
-// plan's replacements and the runtime module in it, and returns what makes a
+// graphFlags writes a copy of the program's module graph into the temporary
+// directory, with the plan's replacements and the runtime module in it, and returns what makes a
 // go command use the copy. runtimeDir is "" if the program has the runtime
 // module itself. Everything else in the graph stays as it is: its versions,
 // its go and toolchain lines.
-func graphFlags(ctx context.Context, g goTool, env goEnv, p *plan, runtimeDir, temp string) (flags, environ []string, err error) {
-	if env.GOWORK != "" {
-		file := filepath.Join(temp, "go.work")
-		if err := writeWork(ctx, g, env.GOWORK, p, runtimeDir, file); err != nil {
+func (b *builder) graphFlags(p *plan, runtimeDir string) (flags, environ []string, err error) {
+	if b.env.GOWORK != "" {
+		file := filepath.Join(b.temp, "go.work")
+		if err := writeWork(b.ctx, b.tool, b.env.GOWORK, p, runtimeDir, file); err != nil {
 			return nil, nil, err
 		}
-		return nil, []string{"GOWORK=" + file}, nil
+		return []string{"-mod=readonly"}, []string{"GOWORK=" + file}, nil
 	}
-	file := filepath.Join(temp, "go.mod")
-	if err := copyFile(env.GOMOD, file); err != nil {
+	file := filepath.Join(b.temp, "go.mod")
+	mod, sums := modFile(b.env, b.cfg)
+	if err := copyFile(mod, file); err != nil {
 		return nil, nil, err
 	}
-	sums := filepath.Join(filepath.Dir(env.GOMOD), "go.sum")
-	if err := copyFile(sums, filepath.Join(temp, "go.sum")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := copyFile(sums, filepath.Join(b.temp, "go.sum")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, err
 	}
 	args := []string{"mod", "edit"}
+	for _, r := range p.requires {
+		args = append(args, "-require="+r, "-dropreplace="+r)
+	}
 	for _, r := range p.replaces {
-		args = append(args, fmt.Sprintf("-replace=%s@%s=%s", r.path, r.version, r.dir))
+		args = append(args, fmt.Sprintf("-replace=%s=%s", r.old(), r.dir))
 	}
 	if runtimeDir != "" {
 		args = append(args, "-require="+runtimeModule+"@v0.0.0", "-replace="+runtimeModule+"="+runtimeDir)
 	}
 	if len(args) > 2 {
-		if _, err := g.output(ctx, append(args, file)...); err != nil {
-			return nil, nil, fmt.Errorf("edit a copy of %s: %w", env.GOMOD, err)
+		if _, err := b.tool.output(b.ctx, append(args, file)...); err != nil {
+			return nil, nil, fmt.Errorf("edit a copy of %s: %w", mod, err)
 		}
 	}
-	return []string{"-modfile=" + file}, nil, nil
+	flags = []string{"-modfile=" + file}
+	if len(p.requires) > 0 {
+		flags = append(flags, "-mod=mod") // and not vendor; what it changes is the copy
+	}
+	return flags, nil, nil
 }
+
+// old is what r replaces, as go mod edit names it.
+func (r replace) old() string { return strings.TrimSuffix(r.path+"@"+r.version, "@") }
 
 // workFile is the part of go work edit -json that writeWork needs.
 type workFile struct {
@@ -105,7 +115,10 @@ func (w workFile) changes(dir string, p *plan, runtimeDir string) (drop, add []s
 	}
 	moved := make(map[string]bool)
 	for _, r := range p.replaces {
-		moved[r.path+"@"+r.version] = true
+		moved[r.old()] = true
+	}
+	for _, r := range p.requires {
+		moved[r] = true
 	}
 	for _, r := range w.Replace {
 		old := strings.TrimSuffix(r.Old.Path+"@"+r.Old.Version, "@")

@@ -22,10 +22,11 @@ type plan struct {
 	files    []wovenFile
 	links    []link
 	replaces []replace
+	requires []string          // path@version, to be added
 	overlay  map[string]string // path in the build → file with its content
 }
 
-// replace is a line of go.mod.
+// replace is a line of go.mod. Without a version it is for all of them.
 type replace struct{ path, version, dir string }
 
 // link is a symbolic link to a module in the module cache.
@@ -47,6 +48,10 @@ func makePlan(files []wovenFile, modules map[string]*load.Module, modCache strin
 	p := &plan{files: files, overlay: make(map[string]string)}
 	moved := make(map[string]link) // by module path
 	for _, f := range files {
+		if f.module == "" { // named on the command line
+			p.overlay[f.path] = f.temp
+			continue
+		}
 		m := modules[f.module]
 		if m == nil {
 			return nil, fmt.Errorf("weave %s: the build has no module %q", f.path, f.module)
@@ -87,6 +92,9 @@ var pathPattern = regexp.MustCompile(`(?m)(^|[\s(])((?:\.{1,2})?/[^\s:()]+)`)
 // original returns text, which a go command printed that ran in dir, with the
 // paths of woven files and links turned back into those of the plain program.
 func (p *plan) original(text, dir string) string {
+	if p == nil {
+		return text // nothing is woven
+	}
 	return pathPattern.ReplaceAllStringFunc(text, func(word string) string {
 		before := word[:strings.IndexAny(word, "./")]
 		path := word[len(before):]

@@ -75,7 +75,7 @@ func TestPlanRefuses(t *testing.T) {
 		file wovenFile
 		want string
 	}{
-		{"no module", wovenFile{"", "/src/x.go", "/tmp/0"}, `no module ""`},
+		{"no module", wovenFile{"example.com/none", "/src/x.go", "/tmp/0"}, `no module "example.com/none"`},
 		{"outside of its module", wovenFile{"example.com/dep/v2", "/src/x.go", "/tmp/0"}, "outside of its module's directory"},
 	} {
 		_, err := makePlan([]wovenFile{tt.file}, testModules(), "/mod", linkInto("/link"))

@@ -2,9 +2,9 @@ package weave
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/lifesign-go/lifesign/cmd/analyze"
@@ -20,14 +20,17 @@ func (b *builder) model(t *target) (m *analyze.Model, modules map[string]*load.M
 	if err != nil {
 		return nil, nil, err
 	}
+	patterns := b.cfg.Patterns
+	if len(b.load) > 0 {
+		patterns = b.load
+	}
 	var prog *load.Program
 	err = b.step(Load, func() (err error) {
 		prog, err = load.Load(b.ctx, load.Config{
 			Dir:        b.cfg.Dir,
-			Patterns:   []string{t.path},
-			Env:        b.tool.env,
-			BuildFlags: b.cfg.buildFlags(),
-			Main:       true,
+			Patterns:   patterns,
+			Env:        b.tool.withoutCover(b.env).env,
+			BuildFlags: loadFlags(b.cfg.BuildFlags),
 		})
 		return err
 	})
@@ -36,7 +39,7 @@ func (b *builder) model(t *target) (m *analyze.Model, modules map[string]*load.M
 	}
 	err = b.step(Analyze, func() error {
 		return abandon(b.ctx, func() (err error) {
-			m, err = analyze.Analyze(b.ctx, prog, analyze.Config{Scope: scope})
+			m, err = analyze.Analyze(b.ctx, prog, analyze.Config{Scope: scope, Rules: b.cfg.Rules})
 			return err
 		})
 	})
@@ -74,23 +77,48 @@ type woven struct {
 	plan  *plan
 	flags []string // for go build
 	env   []string // for the go command
+	args  []string // packages or files, instead of the patterns, if there are any
 }
 
-// place writes the generated files into the temporary directory, puts what must
-// stay in its place into the cache, and says how to build it all. With own the
-// program has the runtime module already. modules are those of the program, by
-// path.
-func (b *builder) place(generated []gen.File, modules map[string]*load.Module, own bool) (*woven, error) {
-	var files []wovenFile
-	for i, f := range generated {
-		name := filepath.Join(b.temp, fmt.Sprintf("%d_%s", i, filepath.Base(f.Path)))
-		if err := os.WriteFile(name, f.Data, 0o644); err != nil {
-			return nil, b.explainTemp(err)
+// generate writes the woven files into the temporary directory, puts what must
+// stay in its place into the cache, and says how to build it all. modules are
+// those of the program, by path.
+func (b *builder) generate(t *target, m *analyze.Model, modules map[string]*load.Module) (*woven, error) {
+	generated, err := gen.Weave(m, os.ReadFile)
+	if err != nil {
+		return nil, err
+	}
+	w, err := b.place(generated, modules)
+	if err != nil {
+		return nil, err
+	}
+	if t.files {
+		w.args = append(w.args, b.cfg.Patterns...)
+		dir, _ := filepath.Split(b.cfg.Patterns[0]) // all must spell it alike
+		for _, f := range generated {
+			if f.Added && f.Module == "" {
+				w.args = append(w.args, dir+filepath.Base(f.Path))
+			}
 		}
-		files = append(files, wovenFile{module: f.Module, path: f.Path, temp: name})
+	}
+	if t.vendor != "" {
+		if err := b.addVendored(w.plan, t.vendor); err != nil {
+			return nil, err
+		}
+	}
+	if err := b.addModule(w, t.runtime != nil); err != nil {
+		return nil, err
+	}
+	return w, b.finish(w)
+}
+
+// place puts the generated files where the plan says.
+func (b *builder) place(generated []gen.File, modules map[string]*load.Module) (*woven, error) {
+	files, err := b.write(generated)
+	if err != nil {
+		return nil, err
 	}
 	w := new(woven)
-	var err error
 	if w.plan, err = makePlan(files, modules, b.env.GOMODCACHE, b.cache.linkPath); err != nil {
 		return nil, err
 	}
@@ -99,20 +127,57 @@ func (b *builder) place(generated []gen.File, modules map[string]*load.Module, o
 			return nil, err
 		}
 	}
+	return w, nil
+}
+
+// write writes the generated files. They keep their last names, which cover puts
+// into what it notes of them.
+func (b *builder) write(generated []gen.File) ([]wovenFile, error) {
+	var files []wovenFile
+	for i, f := range generated {
+		name := filepath.Join(b.temp, strconv.Itoa(i), filepath.Base(f.Path))
+		err := os.Mkdir(filepath.Dir(name), 0o755)
+		if err == nil {
+			err = os.WriteFile(name, f.Data, 0o644)
+		}
+		if err != nil {
+			return nil, b.explainTemp(err)
+		}
+		files = append(files, wovenFile{module: f.Module, path: f.Path, temp: name})
+	}
+	return files, nil
+}
+
+// addModule makes the runtime module, and what the plan replaces, a part of the
+// build list. With own the runtime is in it already.
+func (b *builder) addModule(w *woven, own bool) (err error) {
 	runtimeDir := ""
 	if !own {
 		if runtimeDir, err = b.cache.ensureRuntime(runtimeFiles()); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if w.flags, w.env, err = graphFlags(b.ctx, b.tool, b.env, w.plan, runtimeDir, b.temp); err != nil {
-		return nil, b.explainTemp(err)
-	}
+	w.flags, w.env, err = b.graphFlags(w.plan, runtimeDir)
+	return b.explainTemp(err)
+}
+
+// overlayFile is the name of the overlay in the temporary directory.
+const overlayFile = "overlay.json"
+
+// finish writes the overlay, and has the tools map files where they must.
+func (b *builder) finish(w *woven) error {
 	overlay, err := json.Marshal(map[string]any{"Replace": w.plan.overlay})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	name := filepath.Join(b.temp, "overlay.json")
+	name := filepath.Join(b.temp, overlayFile)
 	w.flags = append(w.flags, "-overlay="+name)
-	return w, b.explainTemp(os.WriteFile(name, overlay, 0o644))
+	if b.cfg.test != nil || covers(flagValues(b.env, b.cfg)) {
+		flag, err := b.mapperFlag()
+		if err != nil {
+			return err
+		}
+		w.flags = append(w.flags, flag)
+	}
+	return b.explainTemp(os.WriteFile(name, overlay, 0o644))
 }

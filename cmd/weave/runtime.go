@@ -65,6 +65,9 @@ func compatible(m *load.Module) error {
 	if got != want {
 		return fmt.Errorf("the program requires %s %s, which writes vitals page version %s; this lifesign reads version %s: require the version of this tool", m.Path, m.Version, got, want)
 	}
+	if hooks := filepath.Join(m.Dir, "hook"); !isDir(hooks) {
+		return fmt.Errorf("the program vendors %s without its package hook, which woven code needs: build with GOFLAGS=-mod=mod", m.Path)
+	}
 	return nil
 }
 

@@ -18,34 +18,46 @@
 //
 // Builds may run at the same time, in one process or several, with one cache.
 //
-// It does not weave vendor directories, builds with -cover or builds that have
-// an overlay of their own: those are refused with one clear line.
+// It does not weave builds that have an overlay of their own or that gccgo
+// makes: those are refused with one clear line. Programs for platforms on which
+// nothing could be watched are built plain, and the result says so.
 package weave
 
 import (
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/lifesign-go/lifesign/cmd/analyze"
-	"github.com/lifesign-go/lifesign/cmd/gen"
 )
 
 // Config says what to build.
 type Config struct {
 	Dir        string   // where the go command runs; "" is the current directory
-	Package    string   // pattern that means one main package
+	Patterns   []string // packages, or files of one, as for go build; none is "."
+	Main       bool     // the patterns must mean one program
 	Scope      []string // patterns of the import paths to weave; none is the main module
-	Tags       []string // build tags
-	BuildFlags []string // further flags for go build, such as -race
+	Rules      analyze.Rules
+	BuildFlags []string // flags for go build, each in one piece: "-race", "-tags=a,b"
 	Output     string   // as for go build -o, relative to Dir; "" is go build's choice
 	Env        []string // environment of the go command; nil is this process's
 	CacheDir   string   // "" is lifesign in the user's cache directory
 
+	// Mapper is a command that does what MapTool does. Coverage and tests need
+	// it.
+	Mapper []string
+
+	// Stdout and Stderr get what the go command prints of a build that succeeds,
+	// such as the commands of -x; nil is nowhere.
+	Stdout, Stderr io.Writer
+
 	// Progress, if not nil, is told of each step as it begins and as it ends.
 	// It is called by one goroutine at a time.
 	Progress func(Step)
+
+	test *TestConfig // by Test
 }
 
 // Phase is a part of the work, named for the user.
@@ -67,9 +79,10 @@ type Step struct {
 	Took  time.Duration // if Done
 }
 
-// Result is a woven program.
+// Result is what was built.
 type Result struct {
-	Binary string // absolute path
+	Binary string // absolute path of the program, "" if it is not one program
+	Plain  string // why nothing is woven, "" if it is; then there is no Model
 	Model  *analyze.Model
 	Steps  []Step
 	Counts Counts
@@ -87,7 +100,7 @@ type Counts struct {
 	Skipped    int // operations that could not be woven; the model says why
 }
 
-// Build weaves and builds the program.
+// Build weaves and builds the packages.
 func Build(ctx context.Context, cfg Config) (Result, error) {
 	b := &builder{cfg: cfg, ctx: ctx}
 	result, err := b.build()
@@ -97,14 +110,15 @@ func Build(ctx context.Context, cfg Config) (Result, error) {
 	return result, nil
 }
 
-// builder is one run of Build.
+// builder is one run of Build or Test.
 type builder struct {
 	cfg   Config
 	ctx   context.Context
 	tool  goTool
 	env   goEnv
 	cache cache
-	temp  string // directory
+	load  []string // patterns of what to load and weave, if they are not the configuration's
+	temp  string   // directory
 	steps []Step
 }
 
@@ -113,42 +127,54 @@ func (b *builder) build() (Result, error) {
 	if err := b.prepare(); err != nil {
 		return r, err
 	}
-	defer removeAll(b.temp)
-	var t *target
-	err := b.step(Resolve, func() (err error) {
+	defer b.clean()
+	t, err := b.resolve()
+	if err != nil {
+		return r, err
+	}
+	if r.Binary, err = outputPath(b.cfg, t); err != nil {
+		return r, err
+	}
+	w := new(woven)
+	if r.Plain = b.env.unwatchable(); r.Plain == "" {
+		w, err = b.weave(t, &r)
+	}
+	if err != nil {
+		return r, err
+	}
+	err = b.step(Compile, func() error { return b.compile(w, r.Binary) })
+	r.Steps = b.steps
+	return r, err
+}
+
+func (b *builder) resolve() (t *target, err error) {
+	err = b.step(Resolve, func() (err error) {
 		t, err = resolve(b.ctx, b.tool, b.env, b.cfg)
 		return err
 	})
-	if err != nil {
-		return r, err
-	}
-	if r.Binary, err = outputPath(b.cfg, t.executable); err != nil {
-		return r, err
-	}
+	return t, err
+}
+
+// weave makes the woven program up to where the go command takes over, and
+// notes in r what it is.
+func (b *builder) weave(t *target, r *Result) (*woven, error) {
 	model, modules, err := b.model(t)
 	if err != nil {
-		return r, err
+		return nil, err
 	}
-	r.Model, r.Counts = model, count(model)
+	r.Model, r.Counts, r.Links = model, count(model), make(map[string]string)
 	var w *woven
 	err = b.step(Generate, func() (err error) {
-		files, err := gen.Weave(model, os.ReadFile)
-		if err != nil {
-			return err
-		}
-		w, err = b.place(files, modules, t.runtime != nil)
+		w, err = b.generate(t, model, modules)
 		return err
 	})
 	if err != nil {
-		return r, err
+		return nil, err
 	}
-	r.Links = make(map[string]string)
 	for _, l := range w.plan.links {
 		r.Links[l.path] = l.target
 	}
-	err = b.step(Compile, func() error { return b.compile(t, w, r.Binary) })
-	r.Steps = b.steps
-	return r, err
+	return w, nil
 }
 
 // prepare fills in what the configuration leaves open, and makes the directory
@@ -160,6 +186,9 @@ func (b *builder) prepare() (err error) {
 	}
 	if b.cfg.Env == nil {
 		b.cfg.Env = os.Environ()
+	}
+	if len(b.cfg.Patterns) == 0 {
+		b.cfg.Patterns = []string{"."}
 	}
 	if b.cache, err = openCache(b.cfg.CacheDir); err != nil {
 		return err
@@ -176,8 +205,18 @@ func (b *builder) prepare() (err error) {
 	if b.temp, err = os.MkdirTemp(b.env.GOTMPDIR, "lifesign-build-"); err != nil {
 		return b.explainTemp(err)
 	}
-	b.tool = b.tool.with("GOTMPDIR=" + b.temp)
+	if b.cfg.test == nil { // tests would see it
+		b.tool = b.tool.with("GOTMPDIR=" + b.temp)
+	}
 	return nil
+}
+
+// clean removes the temporary directory. With -work it stays, as the go
+// command's own does, which is in it.
+func (b *builder) clean() {
+	if !isSet(flagValues(b.env, b.cfg), "work") {
+		removeAll(b.temp)
+	}
 }
 
 // step runs one phase and reports it. A phase does not begin once the build
