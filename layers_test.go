@@ -26,7 +26,8 @@ var layers = map[string]int{
 	"cmd/analyze": 3,
 	"cmd/observe": 3,
 
-	"cmd/gen": 4,
+	"cmd/gen":    4,
+	"cmd/attach": 4,
 
 	"cmd/weave": 5,
 

@@ -13,7 +13,11 @@ import (
 // when, by what chain, on what evidence.
 func block(f event.Finding, name string, pid int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nlifesign: %s (%s): %s, process %d\n", strings.ToUpper(string(f.Verdict)), f.Class, name, pid)
+	who := name
+	if pid != 0 { // a program that is read from afar has none here
+		who = fmt.Sprintf("%s, process %d", name, pid)
+	}
+	fmt.Fprintf(&b, "\nlifesign: %s (%s): %s\n", strings.ToUpper(string(f.Verdict)), f.Class, who)
 	row := func(label, text string) {
 		if text != "" {
 			fmt.Fprintf(&b, "  %-10s%s\n", label, strings.ReplaceAll(text, "\n", "\n            "))

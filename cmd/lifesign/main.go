@@ -28,6 +28,7 @@ usage: lifesign COMMAND [FLAGS] …
   build    weave programs and build them
   test     weave packages and test them
   analyze  list the long-running regions and vulnerable operations of a program
+  attach   watch a program as it is, by its net/http/pprof endpoint
 
 lifesign COMMAND -h explains a command.
 `
@@ -41,6 +42,7 @@ var commands = map[string]command{
 	"build":   buildCommand,
 	"test":    testCommand,
 	"analyze": analyzeCommand,
+	"attach":  attachCommand,
 }
 
 // mapCommand is what lifesign calls itself by in the middle of a build. It is not
