@@ -165,6 +165,7 @@ func (v *visitor) selection(n *ast.SelectStmt) {
 	o := &op{site: v.site(kind, n.Select, ""), rewrite: Rewrite{
 		Form: Select, Start: v.offset(start), Cut: v.offset(n.Select), End: v.offset(n.End()), Marks: marks,
 	}}
+	o.site.Needs = v.needOfCases(n)
 	v.idleAtHead(o, n)
 	switch {
 	case kind == event.Never:

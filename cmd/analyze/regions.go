@@ -34,6 +34,7 @@ type facts struct {
 	regions map[ast.Stmt]*cause // endless loops of goroutines, in scope
 	unsure  unsure              // locks that hooks cannot follow
 	sayings *sayings
+	classes *classes // of channels, WaitGroups and Conds
 }
 
 // search finds the facts.
@@ -59,7 +60,11 @@ func search(ctx context.Context, prog *load.Program, scope Scope, stats *Stats) 
 	sorted := w.sort(funcs)
 	w.start(sorted, stats)
 	w.follow()
-	return &facts{regions: w.regions(stats), unsure: converted(sorted, prog.Fset)}, nil
+	return &facts{
+		regions: w.regions(stats),
+		unsure:  converted(sorted, prog.Fset),
+		classes: classify(prog, sorted, graph),
+	}, nil
 }
 
 func buildSSA(prog *load.Program) *ssa.Program {

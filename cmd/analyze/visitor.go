@@ -222,6 +222,9 @@ func (v *visitor) add(o *op, p token.Pos, what string) {
 		v.skip(p, what, why)
 		return
 	}
+	if o.site != nil {
+		v.need(o, v.parent(0), p)
+	}
 	v.ops = append(v.ops, o)
 	switch o.rewrite.Form {
 	case Loop, Select, Statement, Hoist, Expression:
