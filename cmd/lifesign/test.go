@@ -18,8 +18,8 @@ const testUsage = `usage: lifesign test [FLAGS] [PACKAGES] [FLAGS AND ARGUMENTS 
 
 Test weaves lifesign's hooks into packages and has go test test them: a way to
 see that a program behaves woven as it does plain. It takes what go test takes,
-prints what go test prints and ends with its exit status. What lifesign itself
-has to say goes to standard error.
+such as -run, -race, -count or -cover, prints what go test prints and ends with
+its exit status. What lifesign itself has to say goes to standard error.
 
 The packages that are tested, and those of the main module that they or their
 tests import, are woven; the tests themselves are not. vet sees the plain files.
