@@ -20,7 +20,8 @@ var layers = map[string]int{
 	"internal/judge": 1,
 	"internal/look":  1,
 
-	"cmd/load": 2,
+	"cmd/load":        2,
+	"internal/sample": 2,
 
 	".":           3,
 	"cmd/analyze": 3,

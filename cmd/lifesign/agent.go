@@ -10,6 +10,7 @@ import (
 	"github.com/lifesign-go/lifesign/event"
 	"github.com/lifesign-go/lifesign/internal/judge"
 	"github.com/lifesign-go/lifesign/internal/page"
+	"github.com/lifesign-go/lifesign/internal/sample"
 )
 
 const (
@@ -30,7 +31,7 @@ const (
 // reporter.
 type agent struct {
 	page    *observe.Page
-	sampler *observe.Sampler
+	sampler *sample.Sampler
 	judge   *judge.Judge
 	tell    *reporter
 	found   uint64 // findings of something stuck
@@ -94,7 +95,7 @@ func (a *agent) watch() {
 		case <-tick.C:
 		}
 		a.page.Tick()
-		sample, ok, err := a.sampler.Sample(observe.Wanted{Look: wanted.Look, Words: wanted.Words, Census: wanted.Census})
+		sample, ok, err := a.sampler.Sample(sample.Wanted{Look: wanted.Look, Words: wanted.Words, Census: wanted.Census})
 		if err != nil {
 			a.tell.say(fmt.Sprintf("nothing is watched any more: %v", err))
 			<-a.done

@@ -133,8 +133,9 @@ func TestCensusOfOtherBuilds(t *testing.T) {
 				}
 				return nil
 			})
-			if stripped := strings.Contains(name, "bare") || name == "stripped"; stripped != (s.looker.hint == 0) {
-				t.Errorf("the symbol table says %#x", s.looker.hint)
+			symbols, err := loadSymbols(bin, 0)
+			if stripped := strings.Contains(name, "bare") || name == "stripped"; err != nil || stripped != (symbols.allgs == 0) {
+				t.Errorf("the symbol table has the list of goroutines: %t, %v", symbols.allgs != 0, err)
 			}
 		})
 	}

@@ -1,6 +1,6 @@
-// Package observe samples a program from outside: its vitals page, the Go
-// runtime's own data about goroutines and locks, and what the kernel says of
-// the process. It decides nothing; package judge does.
+// Package observe samples a program from outside: it makes the vitals page that
+// the program inherits, and names the program's code by its symbols. What is
+// read with these, package sample puts together.
 //
 // Watching never stops, signals or traces the program. Goroutines and lock
 // words are read with process_vm_readv, which a parent may do with its child
@@ -8,6 +8,6 @@
 // moving, never as a fact; what may not be read is told as unknown, with the
 // reason.
 //
-// A Sampler is for one goroutine at a time. What may hang in the kernel is asked
+// A sampler is for one goroutine at a time. What may hang in the kernel is asked
 // in threads that are given up.
 package observe

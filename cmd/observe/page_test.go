@@ -87,17 +87,18 @@ func TestFewDescriptors(t *testing.T) {
 
 func TestTickWritesTheClock(t *testing.T) {
 	p := newPage(t)
-	s, err := NewSampler(p, nil)
+	r, err := page.NewReader(p.mem)
 	if err != nil {
 		t.Fatal(err)
 	}
+	var reading page.Reading
 	for i := 0; i < 3; i++ {
 		before := clock.Monotonic()
 		p.Tick()
-		if err := s.reader.Read(&s.reading); err != nil {
+		if err := r.Read(&reading); err != nil {
 			t.Fatal(err)
 		}
-		if got := s.reading.Clock; got < before || got > clock.Monotonic() {
+		if got := reading.Clock; got < before || got > clock.Monotonic() {
 			t.Errorf("the clock says %d, it is between %d and %d", got, before, clock.Monotonic())
 		}
 	}

@@ -14,6 +14,12 @@ import (
 	"github.com/lifesign-go/lifesign/cmd/analyze"
 	"github.com/lifesign-go/lifesign/cmd/load"
 	"github.com/lifesign-go/lifesign/internal/page"
+	"github.com/lifesign-go/lifesign/internal/sample"
+)
+
+type (
+	Sampler = sample.Sampler
+	Wanted  = sample.Wanted
 )
 
 // binDir is where the programs in testdata are built, once for all tests.

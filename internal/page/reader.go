@@ -30,6 +30,9 @@ func NewReader(mem []byte) (*Reader, error) {
 // NewViewReader returns a reader of a page that the process has open anyway.
 func NewViewReader(v *View) *Reader { return &Reader{view: v} }
 
+// PID returns the process that has claimed the page, 0 if none has.
+func (r *Reader) PID() int { return r.view.PID() }
+
 // Reading is what one pass over a page found.
 type Reading struct {
 	PID        int

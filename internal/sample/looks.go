@@ -1,9 +1,7 @@
-package observe
+package sample
 
 import (
 	"fmt"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -28,7 +26,7 @@ type looker struct {
 }
 
 func (s *Sampler) newLooker() (*looker, error) {
-	text, ok, err := s.reader.Layout()
+	text, ok, err := s.source.Page.Layout()
 	if err != nil {
 		return nil, err
 	}
@@ -39,14 +37,13 @@ func (s *Sampler) newLooker() (*looker, error) {
 	if err != nil {
 		return nil, err
 	}
-	sym, err := loadSymbols(filepath.Join(s.kernel.Proc, strconv.Itoa(s.kernel.PID), "exe"), s.reader.Anchor())
+	symbols, allgs, err := s.source.Symbols(s.Kernel.PID, s.source.Page.Anchor())
 	if err != nil {
 		return nil, err
 	}
-	sym.rename = s.rename
-	mem := look.Process(s.reading.PID)
-	l := &looker{Looker: look.New(mem, layout, sym), mem: mem, hint: sym.allgs, channels: map[uint64]bool{}}
-	k := s.kernel
+	mem := look.Process(s.Kernel.PID)
+	l := &looker{Looker: look.New(mem, layout, symbols), mem: mem, hint: allgs, channels: map[uint64]bool{}}
+	k := s.Kernel
 	k.Arch = text.Arch
 	k.Read = func(addr uint64, buf []byte) error { return look.Fill(mem, addr, buf) }
 	l.Thread = proc.NewPatient(k, patience).Thread
@@ -91,7 +88,7 @@ func (s *Sampler) census() *event.Census {
 		return &event.Census{Err: s.blind}
 	}
 	if l.all == 0 && l.searches < maxSearches {
-		l.find(s.kernel, s.known())
+		l.find(s.Kernel, s.known())
 	}
 	if l.all == 0 {
 		return &event.Census{Err: l.unlisted}
@@ -196,7 +193,7 @@ func (s *Sampler) Reach() []byte {
 	if l == nil {
 		return nil
 	}
-	if at, size := s.reader.ReachTable(); !l.reachRead && at != 0 && size != 0 && size <= maxReach {
+	if at, size := s.source.Page.ReachTable(); !l.reachRead && at != 0 && size != 0 && size <= maxReach {
 		l.reachRead = true
 		table := make([]byte, size)
 		if look.Fill(l.mem, at, table) == nil {
