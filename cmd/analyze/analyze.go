@@ -48,11 +48,10 @@ func Analyze(ctx context.Context, prog *load.Program, c Config) (*Model, error) 
 	if err != nil {
 		return nil, err
 	}
-	facts, err := search(ctx, prog, scope, &m.Stats)
+	facts, err := search(ctx, prog, scope, said, &m.Stats)
 	if err != nil {
 		return nil, err
 	}
-	facts.sayings = said
 	var visits []*visit
 	for _, p := range prog.Packages {
 		if !scope.selects(p) {

@@ -14,6 +14,9 @@ import (
 func (v *visitor) call(n *ast.CallExpr) {
 	r, ok := v.ruling(n)
 	if !ok {
+		if f, isFunc := typeutil.Callee(v.info, n).(*types.Func); isFunc && v.facts.inScope[f.Pkg()] != nil {
+			v.fn().busy = true
+		}
 		return
 	}
 	name := calleeName(v.info, n)
@@ -52,10 +55,17 @@ func (v *visitor) ruling(n *ast.CallExpr) (r ruling, ok bool) {
 	if said := v.statementSaying(); said != nil && said.verb != ignore && v.isOutermost() {
 		return said.ruling()
 	}
-	if f, isFunc := typeutil.Callee(v.info, n).(*types.Func); isFunc {
-		return v.facts.sayings.blocks(f)
+	f, isFunc := typeutil.Callee(v.info, n).(*types.Func)
+	if isFunc {
+		if v.facts.sayings.of(f) != nil {
+			return v.facts.sayings.blocks(f)
+		}
+		if r, ok := v.facts.sayings.blocks(f); ok {
+			return r, true
+		}
 	}
-	return ruling{}, false
+	r, ok = v.facts.targets[n.Lparen]
+	return r, ok
 }
 
 // isOutermost reports whether the call visited is not an argument, or the

@@ -49,7 +49,7 @@ func (v *visitor) send(n *ast.SendStmt) {
 		return
 	}
 	v.add(&op{
-		site:    v.site(event.Send, n.Arrow, objectName(v.info, n.Chan)),
+		site:    v.site(v.unlessNil(event.Send, n.Arrow), n.Arrow, objectName(v.info, n.Chan)),
 		rewrite: Rewrite{Form: Send, Start: v.offset(n.Pos()), Cut: v.offset(n.Arrow), End: v.offset(n.End())},
 	}, n.Arrow, what)
 }
@@ -67,7 +67,7 @@ func (v *visitor) receive(n *ast.UnaryExpr) {
 		}
 		r.Func = "RecvOK"
 	}
-	o := &op{site: v.site(event.Receive, n.OpPos, objectName(v.info, n.X)), rewrite: r}
+	o := &op{site: v.site(v.unlessNil(event.Receive, n.OpPos), n.OpPos, objectName(v.info, n.X)), rewrite: r}
 	v.idleSource(o, n, n.X)
 	v.add(o, n.OpPos, what)
 }
@@ -136,7 +136,7 @@ func (v *visitor) rangeOver(n *ast.RangeStmt) {
 		r.Var = v.names.element
 		r.Marks = []int{v.offset(n.Key.Pos()), v.offset(n.Key.End()), v.offset(n.Body.Lbrace) + 1, v.offset(n.Body.Rbrace)}
 	}
-	o := &op{site: v.site(event.Range, n.For, objectName(v.info, n.X)), rewrite: r}
+	o := &op{site: v.site(v.unlessNil(event.Range, n.For), n.For, objectName(v.info, n.X)), rewrite: r}
 	v.idleSource(o, n, n.X)
 	v.add(o, n.For, what)
 }
@@ -157,7 +157,10 @@ func (v *visitor) selection(n *ast.SelectStmt) {
 	if !waits {
 		return
 	}
-	kind := event.Select
+	kind := v.unlessNil(event.Select, n.Select)
+	if len(n.Body.List) == 1 { // to the call graph's eyes no select, but its operation
+		kind = v.unlessNil(kind, opPos(commOf(n.Body.List[0].(*ast.CommClause).Comm)))
+	}
 	if len(marks) == 0 {
 		kind = event.Never
 	}
@@ -168,12 +171,29 @@ func (v *visitor) selection(n *ast.SelectStmt) {
 	o.site.Needs = v.needOfCases(n)
 	v.idleAtHead(o, n)
 	switch {
-	case kind == event.Never:
+	case len(marks) == 0:
 		o.idle("a select without cases is written to park a goroutine for good")
 	case v.isPause(n):
 		o.idle(whyOutside)
 	}
 	v.add(o, n.Select, "select")
+}
+
+// opPos returns where the send or receive n has its arrow.
+func opPos(n ast.Node) token.Pos {
+	if s, ok := n.(*ast.SendStmt); ok {
+		return s.Arrow
+	}
+	return n.Pos()
+}
+
+// unlessNil returns the kind of an operation at p on a channel: kind, or that
+// of what nothing can serve.
+func (v *visitor) unlessNil(kind event.Kind, p token.Pos) event.Kind {
+	if v.facts.nils[p] {
+		return event.Never
+	}
+	return kind
 }
 
 // commOf returns the operation of a select case: the send statement or the

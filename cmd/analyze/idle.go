@@ -72,7 +72,7 @@ func (v *visitor) waitIn(s ast.Stmt, x ast.Expr) ast.Node {
 				found = n
 			}
 		case *ast.CallExpr:
-			if f, ok := typeutil.Callee(v.info, n).(*types.Func); ok && found == nil && v.waits(f) {
+			if found == nil && v.waits(n) {
 				found = n
 			}
 		}
@@ -87,13 +87,17 @@ func (v *visitor) waitIn(s ast.Stmt, x ast.Expr) ast.Node {
 	return found
 }
 
-// waits reports whether a call of f at the head of a region is a wait for
-// work.
-func (v *visitor) waits(f *types.Func) bool {
-	if f.FullName() == "(*sync.Cond).Wait" {
-		return true
+// waits reports whether the call n at the head of a region is a wait for work.
+func (v *visitor) waits(n *ast.CallExpr) bool {
+	if f, ok := typeutil.Callee(v.info, n).(*types.Func); ok {
+		if f.FullName() == "(*sync.Cond).Wait" {
+			return true
+		}
+		if r, ok := v.facts.sayings.blocks(f); ok {
+			return r.wait == atHead
+		}
 	}
-	r, ok := v.facts.sayings.blocks(f)
+	r, ok := v.facts.targets[n.Lparen]
 	return ok && r.wait == atHead
 }
 

@@ -146,13 +146,24 @@ type Rewrite struct {
 	Marks []int  `json:"marks,omitempty"` // Select, Range
 }
 
-// Region is a region and why it is one.
+// Region is a region, a request or a loop, and why it is one.
 type Region struct {
-	Site    event.Site `json:"site"`
-	Why     string     `json:"why"`     // "loop without a condition", "loop until a condition", "range over a channel"
-	Started bool       `json:"started"` // by a go statement; otherwise the chain begins with main
-	Chain   []Step     `json:"chain"`   // from the go statement to the function that has the loop
+	Site   event.Site `json:"site"`
+	Why    string     `json:"why"`              // "loop without a condition", "it is the ServeHTTP of a handler"
+	Begins Begins     `json:"begins,omitempty"` // how the chain does
+	Chain  []Step     `json:"chain,omitempty"`  // to the function that has the loop, or is the request; none for a Loop
 }
+
+// Begins says how a chain begins.
+type Begins string
+
+// The beginnings of chains.
+const (
+	ByGo     Begins = "go"     // with a go statement
+	ByMain   Begins = "main"   // with main, which the runtime starts
+	ByServer Begins = "server" // with a function that a server calls
+	ByTimer  Begins = "timer"  // with a function that is given to a timer
+)
 
 // Step is one step of a region's chain.
 type Step struct {

@@ -17,28 +17,33 @@ import (
 )
 
 // depth is how many calls a loop may be away from the function that a go
-// statement starts. Two reaches through the usual wrappers
+// statement starts, or a server calls. Two reaches through the usual wrappers
 // (startGoroutine(func() { s.run() })); three brings false regions.
 const depth = 2
 
-// cause says why a loop is a region.
+// cause says why a loop or function is a region.
 type cause struct {
-	why     string
-	started bool // by a go statement, not by the runtime
-	chain   []Step
+	why    string
+	begins Begins
+	chain  []Step
+	slight bool // of a function: only if there is something in it that it could wait for
 }
 
 // facts are what takes the whole program to see. Visitors read them; only
 // unsure grows while they do.
 type facts struct {
-	regions map[ast.Stmt]*cause // endless loops of goroutines, in scope
-	unsure  unsure              // locks that hooks cannot follow
-	sayings *sayings
-	classes *classes // of channels, WaitGroups and Conds
+	regions  map[ast.Stmt]*cause  // endless loops of goroutines, in scope
+	requests map[ast.Node]*cause  // functions in scope that run once per request
+	targets  map[token.Pos]ruling // calls through interfaces and function values that can lead to one that blocks, by parenthesis
+	nils     map[token.Pos]bool   // operations on channels that are nil
+	inScope  map[*types.Package]*load.Package
+	unsure   unsure // locks that hooks cannot follow
+	sayings  *sayings
+	classes  *classes // of channels, WaitGroups and Conds
 }
 
 // search finds the facts.
-func search(ctx context.Context, prog *load.Program, scope Scope, stats *Stats) (*facts, error) {
+func search(ctx context.Context, prog *load.Program, scope Scope, said *sayings, stats *Stats) (*facts, error) {
 	program := buildSSA(prog)
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -51,7 +56,7 @@ func search(ctx context.Context, prog *load.Program, scope Scope, stats *Stats) 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	w := &walker{prog: prog, graph: graph, inScope: make(map[*types.Package]*load.Package), reached: make(map[*ssa.Function]*reach)}
+	w := newWalker(prog, program, graph)
 	for _, p := range prog.Packages {
 		if scope.selects(p) {
 			w.inScope[p.Types] = p
@@ -59,11 +64,16 @@ func search(ctx context.Context, prog *load.Program, scope Scope, stats *Stats) 
 	}
 	sorted := w.sort(funcs)
 	w.start(sorted, stats)
+	w.handlers(sorted)
+	w.generated(sorted)
+	out := w.outside(sorted)
+	w.spawned(out)
+	w.follow()
+	w.callbacks(out)
 	w.follow()
 	return &facts{
-		regions: w.regions(stats),
-		unsure:  converted(sorted, prog.Fset),
-		classes: classify(prog, sorted, graph),
+		inScope: w.inScope, regions: w.regions(stats), requests: w.requests, targets: w.targets(sorted, said), nils: w.nils(sorted),
+		unsure: converted(sorted, prog.Fset), sayings: said, classes: classify(prog, sorted, graph),
 	}, nil
 }
 
@@ -76,13 +86,29 @@ func buildSSA(prog *load.Program) *ssa.Program {
 	return program
 }
 
-// walker follows the call graph from what go statements start.
+// walker follows the call graph from what go statements start and servers
+// call.
 type walker struct {
-	prog    *load.Program
-	graph   *callgraph.Graph
-	inScope map[*types.Package]*load.Package
-	reached map[*ssa.Function]*reach
-	order   []*reach // in the order in which they were reached
+	prog     *load.Program
+	program  *ssa.Program
+	graph    *callgraph.Graph
+	inScope  map[*types.Package]*load.Package
+	standard map[*types.Package]bool // packages of the standard library
+	reached  map[*ssa.Function]*reach
+	order    []*reach // in the order in which they were reached
+	requests map[ast.Node]*cause
+}
+
+func newWalker(prog *load.Program, program *ssa.Program, graph *callgraph.Graph) *walker {
+	w := &walker{
+		prog: prog, program: program, graph: graph,
+		inScope: make(map[*types.Package]*load.Package), standard: make(map[*types.Package]bool),
+		reached: make(map[*ssa.Function]*reach), requests: make(map[ast.Node]*cause),
+	}
+	for _, p := range prog.Packages {
+		w.standard[p.Types] = p.Standard
+	}
+	return w
 }
 
 // reach says how a function is reached from a go statement, by the shortest
@@ -90,8 +116,23 @@ type walker struct {
 type reach struct {
 	fn    *ssa.Function
 	depth int
-	from  *reach          // nil if it is started
-	by    ssa.Instruction // the go statement, or the call in from; nil for main
+	from  *reach          // nil if it is where the way begins
+	by    ssa.Instruction // the go statement or timer, or the call in from; nil for main and handlers
+}
+
+// begins says how the way to r begins.
+func (r *reach) begins() Begins {
+	root := r.root()
+	switch root.by.(type) {
+	case nil:
+		if isMain(root.fn) {
+			return ByMain
+		}
+		return ByServer
+	case *ssa.Go:
+		return ByGo
+	}
+	return ByTimer
 }
 
 // root returns where the way to r begins.
@@ -247,6 +288,15 @@ func (w *walker) comparePos(a, b token.Pos) int {
 // packageOf returns the package in scope that fn is written in, nil if there is
 // none.
 func (w *walker) packageOf(fn *ssa.Function) *load.Package {
+	if p := writtenIn(fn); p != nil {
+		return w.inScope[p]
+	}
+	return nil
+}
+
+// writtenIn returns the package that fn is written in, nil for functions that
+// the SSA form adds and no package has.
+func writtenIn(fn *ssa.Function) *types.Package {
 	if o := fn.Origin(); o != nil {
 		fn = o
 	}
@@ -259,7 +309,7 @@ func (w *walker) packageOf(fn *ssa.Function) *load.Package {
 	if fn.Pkg == nil {
 		return nil
 	}
-	return w.inScope[fn.Pkg.Pkg]
+	return fn.Pkg.Pkg
 }
 
 // regions returns the endless loops of the functions reached.
@@ -274,7 +324,7 @@ func (w *walker) regions(stats *Stats) map[ast.Stmt]*cause {
 		for loop, why := range loopsOf(p.Info, r.fn.Syntax()) {
 			with[r.fn.Syntax()] = true
 			if found[loop] == nil {
-				found[loop] = &cause{why, r.root().by != nil, w.chain(r, loop)}
+				found[loop] = &cause{why: why, begins: r.begins(), chain: w.chain(r, loop.Pos())}
 			}
 		}
 	}
@@ -282,9 +332,8 @@ func (w *walker) regions(stats *Stats) map[ast.Stmt]*cause {
 	return found
 }
 
-// chain returns the way from the go statement to the loop in r.
-func (w *walker) chain(r *reach, loop ast.Stmt) []Step {
-	at := loop.Pos()
+// chain returns the way from the go statement to r, and to the place in it.
+func (w *walker) chain(r *reach, at token.Pos) []Step {
 	var chain []Step
 	for ; r != nil; r = r.from {
 		if r.fn.Syntax() != nil {

@@ -42,7 +42,7 @@ type function struct {
 	body     *ast.BlockStmt
 	blocked  string // why nothing in it is woven, "" if it is
 	guarded  bool   // it has a rewrite that needs a guard
-	request  bool   // it runs once per request: what begins that is a guard too
+	busy     bool   // there is something in it that could wait, or it calls a function in scope
 	literals int    // literals seen in it, to name them
 	literal  bool
 	group    *group
@@ -113,9 +113,9 @@ func (v *visitor) enter(n ast.Node) {
 	case *ast.FuncLit:
 		v.funcs = append(v.funcs, v.literal(n))
 	case *ast.ForStmt:
-		v.region(n, n.Body)
+		v.loop(n, n.Body)
 	case *ast.RangeStmt:
-		v.region(n, n.Body)
+		v.loop(n, n.Body)
 		v.rangeOver(n)
 	case *ast.SelectStmt:
 		v.selection(n)
@@ -139,7 +139,8 @@ func (v *visitor) leave(n ast.Node) {
 	switch n.(type) {
 	case *ast.FuncDecl, *ast.FuncLit:
 		fn := v.fn()
-		if fn.guarded {
+		v.node = n
+		if !v.request(n, fn) && fn.guarded {
 			v.ops = append(v.ops, &op{rewrite: Rewrite{
 				Form: Guard, Site: -1, Start: v.offset(fn.body.Lbrace) + 1, Cut: v.offset(fn.body.Lbrace) + 1, End: v.offset(fn.body.Rbrace),
 			}})
@@ -226,6 +227,7 @@ func (v *visitor) add(o *op, p token.Pos, what string) {
 		v.need(o, v.parent(0), p)
 	}
 	v.ops = append(v.ops, o)
+	v.fn().busy = v.fn().busy || o.site != nil
 	switch o.rewrite.Form {
 	case Loop, Select, Statement, Hoist, Expression:
 		v.fn().guarded = true
@@ -262,7 +264,7 @@ func (v *visitor) file(next *int) (File, []Region) {
 			*next++
 		}
 		if o.cause != nil {
-			regions = append(regions, Region{*o.site, o.cause.why, o.cause.started, o.cause.chain})
+			regions = append(regions, Region{*o.site, o.cause.why, o.cause.begins, o.cause.chain})
 		}
 		out.Rewrites = append(out.Rewrites, o.rewrite)
 	}
@@ -296,24 +298,51 @@ func (v *visitor) labelled(n ast.Stmt) (start token.Pos, label string) {
 	return start, label
 }
 
-// region adds the loop n if it is one of a goroutine.
-func (v *visitor) region(n ast.Stmt, body *ast.BlockStmt) {
-	cause := v.facts.regions[n]
-	if cause == nil {
+// loop adds the loop n if it is a region, or one that tries again and again.
+// The latter goes first where both are true of a loop within another: the outer
+// one is what the goroutine is for.
+func (v *visitor) loop(n ast.Stmt, body *ast.BlockStmt) {
+	kind, c := event.Region, v.facts.regions[n]
+	if c == nil || v.inLoop() {
+		if why := v.retries(n); why != "" {
+			kind, c = event.Loop, &cause{why: why}
+		}
+	}
+	if c == nil {
 		return
 	}
 	start, label := v.labelled(n)
 	v.add(&op{
-		site:  v.site(event.Region, n.Pos(), ""),
-		cause: cause,
+		site:  v.site(kind, n.Pos(), ""),
+		cause: c,
 		rewrite: Rewrite{
 			Form: Loop, Start: v.offset(start), Cut: v.offset(body.Lbrace) + 1, End: v.offset(n.End()),
 			Open: terminating(n, label),
 		},
-	}, n.Pos(), "region: "+cause.why)
+	}, n.Pos(), string(kind)+": "+c.why)
+	if kind == event.Loop {
+		return
+	}
 	if r, ok := n.(*ast.RangeStmt); ok {
 		v.heads[r] = true
 	} else if h := v.head(body.List); h != nil {
 		v.heads[h] = true
 	}
+}
+
+// request adds the function n, just left, if it runs once per request, and
+// reports whether it did. One that is only called by other packages' goroutines
+// must have something in it that could wait.
+func (v *visitor) request(n ast.Node, fn *function) bool {
+	c := v.facts.requests[n]
+	if c == nil || fn.body == nil || c.slight && !fn.busy {
+		return false
+	}
+	begin, end := v.offset(fn.body.Lbrace)+1, v.offset(fn.body.Rbrace)
+	before := len(v.ops)
+	v.add(&op{
+		site: v.site(event.Request, n.Pos(), ""), cause: c,
+		rewrite: Rewrite{Form: Request, Start: begin, Cut: begin, End: end},
+	}, n.Pos(), "request: "+c.why)
+	return len(v.ops) > before
 }

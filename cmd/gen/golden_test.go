@@ -23,7 +23,7 @@ var update = flag.Bool("update", false, "rewrite the golden parts of testdata/*.
 
 // The files of each archive of testdata are a directory of one module, golden,
 // that is loaded and analysed once for all tests: an archive with a go.mod of
-// its own is a module beside it. The files below want/ are what is to come out.
+// its own is a module beside it, in scope if its path begins with example.com. The files below want/ are what is to come out.
 // In them $DIR is the module's directory and LAYOUT the runtime's layout.
 
 const want = "want/"
@@ -127,8 +127,11 @@ func (w *world) lay() (patterns []string, err error) {
 				continue
 			}
 			if f.Name == "go.mod" {
-				mod += fmt.Sprintf("\nrequire example.com/%s v0.0.0\n\nreplace example.com/%[1]s => ./%[1]s\n", name)
-				patterns = append(patterns, "example.com/"+name)
+				path := strings.Fields(string(f.Data))[1] // of its module line, the first
+				mod += fmt.Sprintf("\nrequire %s v1.0.0\n\nreplace %[1]s => ./%s\n", path, name)
+				if strings.HasPrefix(path, "example.com/") {
+					patterns = append(patterns, path)
+				}
 			}
 			if err := write(filepath.Join(w.dir, name, f.Name), disguise(f.Name, f.Data)); err != nil {
 				return nil, err

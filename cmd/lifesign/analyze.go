@@ -200,7 +200,7 @@ func (l *listing) regions(regions []analyze.Region) {
 			switch {
 			case i == len(r.Chain)-1:
 				how = "loops"
-			case i == 0 && r.Started:
+			case i == 0 && r.Begins == analyze.ByGo:
 				how = "go"
 			}
 			fmt.Fprintf(table, "      %s\t%s\t%s\n", how, l.name(s.Place), importPaths.ReplaceAllString(s.Func, ""))
@@ -228,7 +228,7 @@ func (l *listing) functions(p analyze.Package) {
 	byFunc := make(map[string][]event.Site)
 	for _, f := range p.Files {
 		for _, s := range f.Sites {
-			if s.Kind == event.Region {
+			if s.Kind.IsRegion() {
 				continue
 			}
 			key := f.Path + " " + s.Func // init is declared in any number of files

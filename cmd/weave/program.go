@@ -10,7 +10,6 @@ import (
 	"github.com/lifesign-go/lifesign/cmd/analyze"
 	"github.com/lifesign-go/lifesign/cmd/gen"
 	"github.com/lifesign-go/lifesign/cmd/load"
-	"github.com/lifesign-go/lifesign/event"
 )
 
 // model loads and analyzes the program. modules are those it is built from, by
@@ -61,7 +60,7 @@ func count(m *analyze.Model) Counts {
 	for _, p := range m.Packages {
 		for _, f := range p.Files {
 			for _, s := range f.Sites {
-				if s.Kind == event.Region {
+				if s.Kind.IsRegion() {
 					c.Regions++
 				} else {
 					c.Operations++
