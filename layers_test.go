@@ -19,6 +19,7 @@ var layers = map[string]int{
 	"hook":           1,
 	"internal/judge": 1,
 	"internal/look":  1,
+	"internal/tell":  1,
 
 	"cmd/load":        2,
 	"internal/sample": 2,

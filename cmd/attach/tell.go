@@ -53,6 +53,7 @@ func (t *teller) tell(key string, f event.Finding) {
 	}
 	e.dump = t.w.dumps
 	if r := rankOf(f.Class, f.Verdict); r > e.rank {
+		f.Episode = e.number
 		e.rank, e.last = r, f
 		t.a.Findings = append(t.a.Findings, f)
 	}
@@ -83,9 +84,9 @@ func (w *Watch) recover(t *teller) {
 		}
 		f := e.last
 		f.Verdict, f.Class, f.At = event.Working, event.Inferred, t.at
-		f.What = "it goes on, or has ended: " + f.What
+		f.What = fmt.Sprintf("no goroutine stands at %s any more", f.Place.Site.Place())
 		f.Chain, f.Waiters = nil, nil
-		f.Evidence = []event.Evidence{{Source: event.Runtime, At: t.at, Text: "no goroutine stands there any more"}}
+		f.Evidence = []event.Evidence{{Source: event.Runtime, At: t.at, Text: "the dump shows nobody there"}}
 		f.Refuted = "it stands again"
 		t.a.Findings = append(t.a.Findings, f)
 	}

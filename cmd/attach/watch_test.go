@@ -104,7 +104,7 @@ func TestNeverNeedsAReason(t *testing.T) {
 		t.Error("all is told, and a look is still wanted")
 	}
 	s.dump(time.Second, works)
-	s.told("working inferred it goes on, or has ended: goroutine 2", "working inferred it goes on, or has ended: goroutine 3", "working inferred it goes on, or has ended: goroutine 4")
+	s.told("working inferred no goroutine stands at /src/main.f.go:7 any more", "working inferred no goroutine stands at /src/main.g.go:7 any more", "working inferred no goroutine stands at /src/main.h.go:7 any more")
 }
 
 const slow = "internal/sync.(*Mutex).lockSlow(0xc000010008)"

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/lifesign-go/lifesign/event"
-	"github.com/lifesign-go/lifesign/internal/clock"
+	"github.com/lifesign-go/lifesign/internal/tell"
 )
 
 // reporter tells the user what was found. It is used by one goroutine at a
@@ -67,18 +67,14 @@ func (r *reporter) finding(f event.Finding) {
 		return
 	}
 	muted := r.muted(f)
-	r.write(line{Time: wall(f.At), Program: r.name, PID: r.pid, Muted: muted, Finding: f})
+	r.write(line{Time: tell.Wall(f.At), Program: r.name, PID: r.pid, Muted: muted, Finding: f})
 	if muted {
 		return
 	}
 	if f.Verdict == event.Stuck {
 		r.stuck++
 	}
-	if f.Verdict == event.Working {
-		r.say(fmt.Sprintf("goes on again: %s, after %s", f.What, seconds(f.At-f.Place.Since)))
-		return
-	}
-	io.WriteString(r.out, shorten(block(f, r.name, r.pid)))
+	io.WriteString(r.out, shorten(tell.Text(f, r.name, r.pid)))
 }
 
 // matters reports whether f is told to everybody: what is stuck or goes round,
@@ -132,9 +128,4 @@ func names(f event.Finding) []string {
 		}
 	}
 	return names
-}
-
-// wall turns a CLOCK_MONOTONIC time into the time of day.
-func wall(t int64) time.Time {
-	return time.Now().Add(time.Duration(t - clock.Monotonic())).Round(time.Millisecond)
 }

@@ -1,4 +1,6 @@
-package main
+// Package tell renders findings for people: the agent's and those of the
+// watcher in a program in the same words. It writes nothing.
+package tell
 
 import (
 	"fmt"
@@ -7,10 +9,25 @@ import (
 	"time"
 
 	"github.com/lifesign-go/lifesign/event"
+	"github.com/lifesign-go/lifesign/internal/clock"
 )
 
-// block renders a finding for a person: the verdict first, then where, since
-// when, by what chain, on what evidence.
+// Text renders a finding of a program: a block, or a line if it says that
+// something goes on again. pid is 0 for a program on another machine.
+func Text(f event.Finding, name string, pid int) string {
+	if f.Verdict == event.Working {
+		return fmt.Sprintf("lifesign: %s: goes on again: %s, after %s\n", name, f.What, seconds(f.At-f.Place.Since))
+	}
+	return block(f, name, pid)
+}
+
+// Wall turns a CLOCK_MONOTONIC time into the time of day.
+func Wall(t int64) time.Time {
+	return time.Now().Add(time.Duration(t - clock.Monotonic())).Round(time.Millisecond)
+}
+
+// block tells the verdict first, then where, since when, by what chain, on what
+// evidence.
 func block(f event.Finding, name string, pid int) string {
 	var b strings.Builder
 	who := name
@@ -24,7 +41,9 @@ func block(f event.Finding, name string, pid int) string {
 		}
 	}
 	row("what", f.What)
-	row("where", fmt.Sprintf("%s in %s", f.Place.Site.Place(), f.Place.Site.Func))
+	if f.Place.Site.File != "" {
+		row("where", fmt.Sprintf("%s in %s", f.Place.Site.Place(), f.Place.Site.Func))
+	}
 	row("since", fmt.Sprintf("%s, %s before this was found", clockTime(f.Place.Since), seconds(f.At-f.Place.Since)))
 	row("called", called(f))
 	row("chain", chain(f))
@@ -173,6 +192,6 @@ func evidence(list []event.Evidence) string {
 	return strings.Join(lines, "\n")
 }
 
-func clockTime(t int64) string { return wall(t).Format("15:04:05.000") }
+func clockTime(t int64) string { return Wall(t).Format("15:04:05.000") }
 
 func seconds(ns int64) string { return fmt.Sprintf("%.2f s", time.Duration(ns).Seconds()) }

@@ -1,4 +1,4 @@
-package main
+package tell
 
 import (
 	"flag"
@@ -63,7 +63,7 @@ func inCall() event.Finding {
 func TestBlock(t *testing.T) {
 	times := regexp.MustCompile(`\d\d:\d\d:\d\d\.\d\d\d`)
 	for name, f := range map[string]event.Finding{"queued": queued(), "incall": inCall()} {
-		got := times.ReplaceAllString(block(f, "server", 4711), "hh:mm:ss.mmm")
+		got := times.ReplaceAllString(Text(f, "server", 4711), "hh:mm:ss.mmm")
 		file := filepath.Join("testdata", "block_"+name+".golden")
 		if *update {
 			if err := os.WriteFile(file, []byte(got), 0o666); err != nil {
@@ -80,19 +80,10 @@ func TestBlock(t *testing.T) {
 	}
 }
 
-func TestNamesAreWhatMuteIsHeldAgainst(t *testing.T) {
-	for pattern, want := range map[string]bool{
-		`stream\.go:1339$`:        true,
-		`^example.com/m/server\.`: true,
-		`\(\*stream\)\.put$`:      true,
-		`^server\.stream\.mu$`:    true,
-		`readLoop`:                false,
-		`nothing`:                 false,
-		`stuck`:                   false,
-	} {
-		r := reporter{mute: []*regexp.Regexp{regexp.MustCompile(pattern)}}
-		if got := r.muted(queued()); got != want {
-			t.Errorf("-mute %s: %v, want %v", pattern, got, want)
-		}
+func TestWhatGoesOnIsALine(t *testing.T) {
+	f := queued()
+	f.Verdict, f.What = event.Working, "goroutine 7 has left"
+	if got, want := Text(f, "server", 4711), "lifesign: server: goes on again: goroutine 7 has left, after 0.86 s\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
