@@ -24,6 +24,7 @@ var hookedSites = []event.Site{
 	{Kind: event.Select, Func: "waitSelect"},
 	{Kind: event.WaitGroup, Func: "waitGroup"},
 	{Kind: event.Cond, Func: "waitCond"},
+	{Kind: event.Call, Func: "fsync"},
 }
 
 func TestLooksAtARealProgram(t *testing.T) {

@@ -40,6 +40,15 @@ func main() {
 	} {
 		go f()
 	}
+	if name := os.Getenv("FSYNC"); name != "" {
+		f, err := os.OpenFile(name, os.O_RDWR, 0)
+		if err != nil {
+			panic(err)
+		}
+		f.Write([]byte("x"))
+		f.Sync() // this one is answered
+		go fsync(f)
+	}
 	crowd, _ := strconv.Atoi(os.Getenv("CROWD"))
 	for i := 0; i < crowd; i++ {
 		go unwoven()
@@ -94,4 +103,12 @@ func inSyscall() {
 	}
 	hook.Enter(first + 5)
 	syscall.Read(p[0], make([]byte, 1))
+}
+
+func fsync(f *os.File) {
+	for {
+		hook.Enter(first + 10)
+		f.Sync()
+		hook.Exit(first + 10)
+	}
 }
