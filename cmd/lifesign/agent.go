@@ -10,6 +10,7 @@ import (
 	"github.com/lifesign-go/lifesign/event"
 	"github.com/lifesign-go/lifesign/internal/judge"
 	"github.com/lifesign-go/lifesign/internal/page"
+	"github.com/lifesign-go/lifesign/internal/reach"
 	"github.com/lifesign-go/lifesign/internal/sample"
 )
 
@@ -34,6 +35,7 @@ type agent struct {
 	sampler *sample.Sampler
 	judge   *judge.Judge
 	tell    *reporter
+	reached bool   // the table of who could serve whom was looked for
 	found   uint64 // findings of something stuck
 	done    chan struct{}
 	running sync.WaitGroup
@@ -108,6 +110,10 @@ func (a *agent) watch() {
 			known = true
 			a.greet()
 		}
+		if wanted.Census && !a.reached {
+			a.reached = true
+			a.judge.Know(a.reach())
+		}
 		wanted = a.judge.Step(sample)
 		for _, f := range wanted.Findings {
 			a.tell.finding(f)
@@ -117,6 +123,21 @@ func (a *agent) watch() {
 		}
 		a.page.SetVerdict(verdict(sample.At, wanted, a.found))
 	}
+}
+
+// reach returns the table of who could serve whom that is in the program, nil
+// if there is none.
+func (a *agent) reach() *reach.Table {
+	encoded := a.sampler.Reach()
+	if encoded == nil {
+		return nil
+	}
+	t, err := reach.Decode(encoded)
+	if err != nil {
+		a.tell.say(fmt.Sprintf("waits on channels are not judged: the program's table of who could serve whom: %v", err))
+		return nil
+	}
+	return t
 }
 
 // verdict is what the program can read in its page of what the judge thinks.

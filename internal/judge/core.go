@@ -237,7 +237,7 @@ func name(r *event.Record) string {
 	case r.Site.Object != "":
 		return r.Site.Object
 	case r.Object != 0:
-		return fmt.Sprintf("the lock at %#x", r.Object)
+		return fmt.Sprintf("what is at %#x", r.Object)
 	}
 	return "an operation at " + r.Site.Place()
 }

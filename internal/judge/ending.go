@@ -6,15 +6,16 @@ import "sort"
 type end uint8
 
 const (
-	goesOn    end = iota
-	cycle         // it closes on itself
-	atNever       // at a holder in an operation that nothing can serve
-	atStalled     // at a holder in an operation on something that answers nobody
-	atOrphan      // at a holder that is gone
-	atHolder      // at a holder that waits for no lock
-	nobody        // at a lock whose holder is not known
-	doubtful      // at a lock whose records do not tell who holds it
-	tooMany       // at a lock with more readers recorded than it has
+	goesOn     end = iota
+	cycle          // it closes on itself
+	atNever        // at a holder in an operation that nothing can serve
+	atUnserved     // at a holder that nobody is left to serve
+	atStalled      // at a holder in an operation on something that answers nobody
+	atOrphan       // at a holder that is gone
+	atHolder       // at a holder that waits for no lock
+	nobody         // at a lock whose holder is not known
+	doubtful       // at a lock whose records do not tell who holds it
+	tooMany        // at a lock with more readers recorded than it has
 )
 
 // ending is where chains end, with all the locks from which they lead there.
@@ -27,7 +28,13 @@ type ending struct {
 
 // stuck reports whether nobody who waits there can go on, by the structure.
 func (e *ending) stuck(g *graph) bool {
-	return (e.end == cycle || e.end == atNever || e.end == atStalled || e.end == atOrphan) && g.locks[e.locks[0]].dead
+	return (e.end == cycle || e.inOperation() || e.end == atOrphan) && g.locks[e.locks[0]].dead
+}
+
+// inOperation reports whether e ends in an operation that does not end, other
+// than one of a lock.
+func (e *ending) inOperation() bool {
+	return e.end == atNever || e.end == atStalled || e.end == atUnserved
 }
 
 // endings follows the chains from every lock, one holder each, after solve.
@@ -71,7 +78,7 @@ func (g *graph) joined(all []*ending) []*ending {
 	kept := all[:0]
 	first := map[int]*ending{} // by node
 	for _, e := range all {
-		if (e.end == atNever || e.end == atStalled) && e.stuck(g) {
+		if e.inOperation() && e.stuck(g) {
 			n := g.picked(e.locks[0]).node
 			if one := first[n]; one != nil {
 				one.from = append(one.from, e.from...)
@@ -105,6 +112,8 @@ func (g *graph) follow(i int) (end, int) {
 		return atNever, 0
 	case n.fate == stalled:
 		return atStalled, 0
+	case n.fate == unserved:
+		return atUnserved, 0
 	case n.fate == gone:
 		return atOrphan, 0
 	default:

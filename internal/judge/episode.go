@@ -150,7 +150,7 @@ func (j *Judge) judgeStuck(g *graph, e *ending, ep *episode, a *Actions) {
 // toldBefore reports whether what e ends in was told already, as an operation
 // that does not end: who waits for it is no news.
 func (j *Judge) toldBefore(g *graph, e *ending, ep *episode) bool {
-	if e.end != atNever && e.end != atStalled {
+	if !e.inOperation() {
 		return false
 	}
 	f := g.nodes[g.picked(e.locks[0]).node].fact

@@ -42,6 +42,7 @@ type fact struct {
 	last   int   // the sample in which the last of them did
 	denied bool  // it was contradicted once
 	told   bool  // as somebody who waits
+	counts int   // censuses in a row that have left it no hope
 	rank   rank  // what was told of it as of an operation that does not end
 	resume int64 // no looks at it before that, on the honest clock
 	until  int64 // when it was seen last, on the honest clock

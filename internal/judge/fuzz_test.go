@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/lifesign-go/lifesign/event"
+	"github.com/lifesign-go/lifesign/internal/reach"
 )
 
 // maker makes samples from bytes: any cell may say anything, answers may come
@@ -26,11 +27,13 @@ func (m *maker) byte() int {
 func (m *maker) upTo(n int) int { return m.byte() % n }
 
 func (m *maker) record() event.Record {
-	kinds := []event.Kind{event.Lock, event.RWLock, event.RLock, event.Locker, event.Never, event.Receive, event.Call, "?"}
+	kinds := []event.Kind{event.Lock, event.RWLock, event.RLock, event.Locker, event.Never, event.Receive, event.Call, event.WaitGroup, "?"}
 	k := m.upTo(len(kinds))
 	b := m.byte()
+	needs := []string{"", "", "recv:c", "send:c done:d", "send:?", "done:d"}[m.upTo(6)]
 	return event.Record{
-		Site: event.Site{Kind: kinds[k], File: "/src/f.go", Line: 1 + k, Paired: b&1 != 0, Idle: b&14 == 14},
+		Site: event.Site{Kind: kinds[k], File: "/src/f.go", Line: 1 + k, Paired: b&1 != 0, Confined: b&32 != 0, Idle: b&14 == 14, Needs: needs},
+		Done: b&64 != 0,
 		Seq:  uint64(m.upTo(4)), Object: uint64(m.upTo(4)), Since: int64(m.upTo(3)), Held: b&16 != 0,
 	}
 }
@@ -48,6 +51,12 @@ func (m *maker) look() event.Look {
 	}
 	if m.upTo(9) == 8 {
 		l.Err = "not today"
+	}
+	if l.Status == event.Syscall && m.upTo(3) > 0 {
+		l.Thread = &event.Thread{ID: 1, Switches: uint64(m.upTo(2))}
+		if m.upTo(3) > 0 {
+			l.Thread.Resource = &event.Resource{Name: "disk", InFlight: uint64(m.upTo(2)), Completed: uint64(m.upTo(3))}
+		}
 	}
 	return l
 }
@@ -79,6 +88,16 @@ func (m *maker) sample() event.Sample {
 	}
 	for lock := uint64(0); lock < 4; lock++ {
 		s.Words[lock] = m.word()
+	}
+	if m.upTo(3) > 0 {
+		s.Census = &event.Census{}
+		for n := uint64(0); n < 7; n++ {
+			l, ok := s.Looks[n]
+			if !ok {
+				l = m.look()
+			}
+			s.Census.Goroutines = append(s.Census.Goroutines, event.Resident{ID: n, Look: l})
+		}
 	}
 	if m.upTo(5) == 4 {
 		s.Foreign[uint64(m.upTo(4))] = true
@@ -115,6 +134,19 @@ func steps(data []byte) []event.Sample {
 	return all
 }
 
+// anyTable says of the one file there is that some lines serve c and d.
+var anyTable = func() *reach.Table {
+	t, err := reach.Decode(reach.Encode(reach.Data{
+		Needs: []string{"recv:c", "send:c", "done:d"}, Main: -1,
+		Signatures: []reach.Signature{{}, {Reaches: []int{0, 1}, Contains: []int{0}}, {Reaches: []int{2}}},
+		Files:      []reach.File{{Package: "", Name: "f.go", Spans: []reach.Span{{Line: 1, Signature: 0}, {Line: 5, Signature: 1}, {Line: 6, Signature: 0}, {Line: 8, Signature: 2}, {Line: 9, Signature: -1}}}},
+	}))
+	if err != nil {
+		panic(err)
+	}
+	return t
+}()
+
 // FuzzStep feeds the judge any samples. It does not panic, says the same
 // twice, and proves nothing that its twin does not see in the very sample.
 func FuzzStep(f *testing.F) {
@@ -124,6 +156,8 @@ func FuzzStep(f *testing.F) {
 	f.Add([]byte("000001000000000000000009002000100A01000000000000000010A0000000000000000007000000A0000000000000000000090001120000000000001000000000000000001000000000000000000000008"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		one, two := New(Config{Fallback: 1500e6}), New(Config{Fallback: 1500e6})
+		one.Know(anyTable)
+		two.Know(anyTable)
 		for _, s := range steps(data) {
 			a := one.Step(s)
 			if b := two.Step(s); !reflect.DeepEqual(a, b) {

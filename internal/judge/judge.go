@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/lifesign-go/lifesign/event"
+	"github.com/lifesign-go/lifesign/internal/reach"
 )
 
 // Config says how patient the judge is. A field that is zero or negative
@@ -40,7 +41,14 @@ type Judge struct {
 	words    map[uint64]lastWord // by the address of each lock on which somebody waits
 	usual    map[event.Site]*histogram
 	reports  []*report
-	count    uint64 // counts what was found
+	reach    *reach.Table
+	knows    bool                    // whether there is such a table
+	roots    map[uint64]reach.Answer // by goroutine: what those of the last census began with
+
+	// On the honest clock: when the next census may be, when one was called for
+	// and when one was held last, and how long to rest after it.
+	nextCensus, censused, lastCensus, rest int64
+	count                                  uint64 // counts what was found
 
 	// Memory of the last graph, to be used again.
 	nodes  []node
@@ -87,6 +95,7 @@ func (j *Judge) Step(s event.Sample) Actions {
 		}
 	}
 	j.suspects(g, &a)
+	j.needy(g, &a)
 	j.recovered(&s, &a)
 	j.forget()
 	a.Stuck, a.What = j.stuckNow()

@@ -196,8 +196,14 @@ func (j *Judge) foresee(n *node) {
 	f, ans, why := checkEnd(n.op, n.look)
 	if n.look != nil && why == "" {
 		n.fact.still.watch(n.look, j.clock.honest, j.sample)
-		if f == busy && j.stalls(n) {
+		switch {
+		case f == busy && j.stalls(n):
 			f, ans = stalled, agrees
+		case f == busy && n.fact.fate == unserved && n.look.Status == event.Waiting && shows(n.op, n.look.Stack):
+			f = unserved // only another census can tell otherwise
+			if n.fact.counts >= 2 {
+				ans = agrees
+			}
 		}
 	}
 	if n.look == nil || why != "" {

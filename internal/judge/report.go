@@ -13,8 +13,9 @@ type report struct {
 	who     uint64
 	class   event.Class
 	what    string
-	at      int64   // honest time at which it was told
-	stands  []*fact // when one of them is gone, it is over
+	members map[uint64]bool // the goroutines in its chain and those that wait there
+	at      int64           // honest time at which it was told
+	stands  []*fact         // when one of them is gone, it is over
 }
 
 // report adds a finding and, if it says that something is stuck, remembers it
@@ -32,8 +33,12 @@ func (j *Judge) report(a *Actions, f event.Finding, old *report, stands ...*fact
 		return r
 	}
 	r.place, r.class, r.what, r.at, r.stands = f.Place, f.Class, f.What, j.clock.honest, stands
-	if len(f.Chain) > 0 {
-		r.who = f.Chain[0].Goroutine
+	r.members = map[uint64]bool{}
+	for i, l := range append(append([]event.Link(nil), f.Chain...), f.Waiters...) {
+		if i == 0 {
+			r.who = l.Goroutine
+		}
+		r.members[l.Goroutine] = true
 	}
 	for _, other := range j.reports {
 		if other == r {

@@ -22,10 +22,12 @@ const told = "-- told --\n"
 //
 //	# prose
 //	site NAME KIND OBJECT FILE:LINE FUNC [paired] [confined] [idle] [needs ITEM …]
+//	serves FILE:LINE NEED …   whom code there serves; all other code serves nobody
+//	other ID               a goroutine without a cell, for "is"
 //	done SITE              operations there have come to their end before
 //	g ID [holds SITE#SEQ on LOCK, …] [waits SITE#SEQ on LOCK] [in SITE#SEQ] [lost]
 //	torn ID …              the same, for the next sample alone
-//	leaves ID              it has no cell any more
+//	leaves ID              it has no cell any more; ends ID  nor does another exist
 //	is ID STATUS [REASON [on LOCK]] [coarse] [at FILE:LINE …]    what a look shows
 //	is ID unseen WHY | is ID as recorded
 //	thread ID CALL SWITCHES [RESOURCE INFLIGHT COMPLETED]   of one in a system call
@@ -133,6 +135,19 @@ func (p *player) line(line string) error {
 		w.done[rest] = true
 	case "thread":
 		return p.thread(args)
+	case "serves":
+		w.serves[args[0]] = map[string]bool{}
+		for _, n := range args[1:] {
+			w.serves[args[0]][n] = true
+		}
+	case "other":
+		id, err := strconv.ParseUint(rest, 10, 64)
+		w.others[id] = true
+		return err
+	case "ends":
+		id, err := strconv.ParseUint(rest, 10, 64)
+		delete(w.others, id)
+		return err
 	case "word":
 		return p.word(args)
 	case "orphan":
@@ -263,6 +278,9 @@ func (p *player) run(verb, to string) error {
 	}
 	for ; p.next <= end; p.next += p.judge.period {
 		p.world.now = p.next
+		if len(p.world.serves) > 0 {
+			p.judge.Know(p.world.table())
+		}
 		p.last = p.judge.Step(p.world.sample(p.last))
 		p.record()
 		p.found = append(p.found, p.last.Findings...)

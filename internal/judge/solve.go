@@ -6,11 +6,15 @@ import "github.com/lifesign-go/lifesign/event"
 // hopeless holders than records that must be stale, a holder being hopeless
 // if it waits on a dead lock or can never go on. Every chain of waits inside
 // it runs into a cycle or into such a holder. It starts with all locks and
-// takes away those that do not belong, each once.
+// takes away those that do not belong, each once. It may be called again after
+// fates have changed.
 func (g *graph) solve() {
+	for i := range g.nodes {
+		g.nodes[i].keeps = g.nodes[i].keeps[:0]
+	}
 	for i := range g.locks {
 		l := &g.locks[i]
-		l.dead = l.doubt == ""
+		l.dead, l.sup = l.doubt == "", 0
 		for _, h := range l.holders() {
 			n := &g.nodes[h.node]
 			n.keeps = append(n.keeps, i)

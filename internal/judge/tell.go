@@ -44,7 +44,7 @@ func (t *teller) tell(a *Actions, r rank, v event.Verdict, c event.Class, what s
 			switch n := &t.g.nodes[i]; n.fate {
 			case waits:
 				t.ep.stands = append(t.ep.stands, n.fact)
-			case never, stalled:
+			case never, stalled, unserved:
 				n.fact.rank = r
 			}
 		}

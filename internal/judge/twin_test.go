@@ -60,7 +60,7 @@ func (t twin) blocked(wait event.Record, in map[uint64]bool) bool {
 	for _, g := range t.s.Goroutines {
 		for _, r := range g.Records {
 			if r.Object == wait.Object && r.Held {
-				count(r, in[g.ID] || t.lost(g))
+				count(r, in[g.ID] || t.lost(g) || t.left(g, r))
 			}
 		}
 		if r, _ := g.Waits(); r.Object == wait.Object && r.Site.Kind == event.RWLock && in[g.ID] {
@@ -87,6 +87,13 @@ func (t twin) blocked(wait event.Record, in map[uint64]bool) bool {
 		stale = 0
 	}
 	return hopelessReaders > stale && (wait.Site.Kind != event.RLock || queued > 0)
+}
+
+// left reports whether g has left the function that alone releases what r says
+// it holds.
+func (t twin) left(g event.Goroutine, r event.Record) bool {
+	look := t.s.Looks[g.ID]
+	return r.Site.Confined && look.Err == "" && !look.Coarse && len(look.Stack) > 0 && !inFunc(r.Site, look.Stack)
 }
 
 // lost reports whether g, which may wait for no lock, can never go on.
@@ -206,6 +213,9 @@ func differs(t *testing.T, story []string) string {
 
 // disconnected says where the links of a finding's chain do not hold together.
 func disconnected(f event.Finding) string {
+	if !f.Place.Site.Kind.IsLock() {
+		return "" // who could serve whom is not by holding something
+	}
 	for i, l := range f.Chain {
 		next := i + 1
 		if next == len(f.Chain) {

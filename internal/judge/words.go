@@ -25,8 +25,16 @@ func doing(r *event.Record) string {
 		return "is in a select"
 	case event.Call:
 		return "is in " + name(r)
+	case event.Send:
+		return "waits to send to " + name(r)
+	case event.Receive, event.Range:
+		return "waits to receive from " + name(r)
+	case event.WaitGroup:
+		return "waits for the group " + name(r)
+	case event.Cond:
+		return "waits for the condition " + name(r)
 	}
-	return fmt.Sprintf("is in a channel operation (%s)", r.Site.Kind)
+	return fmt.Sprintf("is in an operation that this lifesign does not know (%s)", r.Site.Kind)
 }
 
 // manner says how a lock is held, if there are two ways.
@@ -79,6 +87,8 @@ func (t *teller) clause(i int) string {
 	switch {
 	case n.fate == never:
 		return t.neverSentence(n)
+	case n.fate == unserved:
+		return fmt.Sprintf("goroutine %d %s at %s, and nobody is left who could %s", n.id, doing(n.op), n.op.Site.Place(), service(n.op.Site.Needs))
 	case n.fate == stalled:
 		return fmt.Sprintf("goroutine %d %s at %s, and %s answers nobody", n.id, doing(n.op), n.op.Site.Place(), n.fact.still.look.Thread.Resource.Name)
 	case n.fate != waits:

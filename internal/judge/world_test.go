@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/lifesign-go/lifesign/event"
+	"github.com/lifesign-go/lifesign/internal/reach"
 )
 
 // world is a process as a scenario tells it. What the records say is told by
@@ -24,16 +25,19 @@ type world struct {
 	foreign map[uint64]bool
 	process event.Process
 	lost    uint64
-	done    map[string]bool         // sites where an operation has come to its end
-	threads map[uint64]event.Thread // of goroutines in a system call
-	again   string                  // a goroutine that has two cells
+	done    map[string]bool            // sites where an operation has come to its end
+	threads map[uint64]event.Thread    // of goroutines in a system call
+	reach   *reach.Table               // made of the lines "serves", when it is asked for first
+	serves  map[string]map[string]bool // by function: what it serves
+	others  map[uint64]bool            // goroutines that have no cell
+	again   string                     // a goroutine that has two cells
 	deaf    bool
 }
 
 func newWorld() *world {
 	return &world{
 		sites: map[string]event.Site{}, addrs: map[string]uint64{}, torn: map[uint64]event.Goroutine{},
-		done: map[string]bool{}, threads: map[uint64]event.Thread{},
+		done: map[string]bool{}, serves: map[string]map[string]bool{}, others: map[uint64]bool{}, threads: map[uint64]event.Thread{},
 		looks: map[uint64]event.Look{}, words: map[string]event.Word{}, foreign: map[uint64]bool{},
 	}
 }
@@ -193,7 +197,7 @@ func (w *world) look(id uint64) event.Look {
 		l.Reason = map[event.Kind]string{
 			event.Lock: "sync.Mutex.Lock", event.RWLock: "sync.RWMutex.Lock", event.RLock: "sync.RWMutex.RLock",
 			event.Locker: "sync.Mutex.Lock", event.Never: "select (no cases)", event.Select: "select",
-			event.Send: "chan send", event.Receive: "chan receive", event.Range: "chan receive", event.Call: "IO wait",
+			event.WaitGroup: "sync.WaitGroup.Wait", event.Cond: "sync.Cond.Wait", event.Send: "chan send", event.Receive: "chan receive", event.Range: "chan receive", event.Call: "IO wait",
 		}[r.Site.Kind]
 	}
 	return l
@@ -209,8 +213,12 @@ func (w *world) word(addr uint64) event.Word {
 	word := event.Word{Writer: event.NoWriter, Size: 24}
 	queued, owner := false, false
 	count := func(r event.Record) {
-		switch {
+		switch k := r.Site.Kind; {
 		case r.Object != addr:
+		case k == event.WaitGroup:
+			word.Count = 1
+		case k == event.Send || k == event.Receive || k == event.Range:
+			word.Chan = &event.Chan{}
 		case r.Held && r.Site.Kind == event.RLock:
 			word.Readers++
 		case r.Held:
@@ -254,6 +262,9 @@ func (w *world) sample(a Actions) event.Sample {
 	if w.deaf {
 		return s
 	}
+	if a.Census {
+		s.Census = w.census()
+	}
 	for _, id := range a.Look {
 		s.Looks[id] = w.look(id)
 	}
@@ -261,6 +272,84 @@ func (w *world) sample(a Actions) event.Sample {
 		s.Words[addr] = w.word(addr)
 	}
 	return s
+}
+
+// census looks at all goroutines, with the frames that every stack begins with.
+func (w *world) census() *event.Census {
+	c := &event.Census{}
+	add := func(id uint64) {
+		l := w.look(id)
+		if len(l.Stack) > 0 {
+			l.Stack = append(append([]event.Frame(nil), l.Stack...), event.Frame{Func: "runtime.goexit", File: "asm_amd64.s", Line: 1})
+		}
+		c.Goroutines = append(c.Goroutines, event.Resident{ID: id, Look: l})
+	}
+	for _, g := range w.cells {
+		add(g.ID)
+	}
+	for id := range w.others {
+		add(id)
+	}
+	sort.Slice(c.Goroutines, func(i, k int) bool { return c.Goroutines[i].ID < c.Goroutines[k].ID })
+	return c
+}
+
+// table makes the table of who could serve whom: every function of a site, or
+// named by a line "serves", is known, and serves what that line says.
+func (w *world) table() *reach.Table {
+	var d reach.Data
+	needs, of := map[string]int{}, map[string]int{}
+	d.Main = -1
+	d.Signatures = []reach.Signature{{}}
+	for _, s := range w.sites {
+		for _, n := range strings.Fields(s.Needs) {
+			if _, ok := needs[n]; !ok && !strings.HasSuffix(n, ":?") {
+				needs[n] = len(d.Needs)
+				d.Needs = append(d.Needs, n)
+			}
+		}
+	}
+	for at, list := range w.serves {
+		var all []int
+		for n := range list {
+			if i, ok := needs[n]; ok {
+				all = append(all, i)
+			}
+		}
+		sort.Ints(all)
+		of[at] = len(d.Signatures)
+		d.Signatures = append(d.Signatures, reach.Signature{Reaches: all, Contains: all})
+	}
+	files := map[string][]reach.Span{}
+	for at, sig := range of {
+		i := strings.LastIndexByte(at, ':')
+		line, _ := strconv.Atoi(at[i+1:])
+		files[at[:i]] = append(files[at[:i]], reach.Span{Line: line, Signature: sig}, reach.Span{Line: line + 1, Signature: 0})
+	}
+	for _, s := range w.sites {
+		if at := fmt.Sprintf("%s:%d", base(s.File), s.Line); of[at] == 0 {
+			files[base(s.File)] = append(files[base(s.File)], reach.Span{Line: s.Line, Signature: 0})
+		}
+	}
+	for name, spans := range files {
+		sort.SliceStable(spans, func(i, k int) bool { return spans[i].Line < spans[k].Line })
+		kept := spans[:0]
+		for _, s := range spans {
+			if n := len(kept); n > 0 && kept[n-1].Line == s.Line {
+				if s.Signature > kept[n-1].Signature {
+					kept[n-1] = s
+				}
+				continue
+			}
+			kept = append(kept, s)
+		}
+		d.Files = append(d.Files, reach.File{Package: "example.com/server", Name: name, Spans: kept})
+	}
+	t, err := reach.Decode(reach.Encode(d))
+	if err != nil {
+		panic(err)
+	}
+	return t
 }
 
 // nameOf is the scenario's name of a lock.

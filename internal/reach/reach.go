@@ -70,6 +70,20 @@ func (t *Table) Class(need string) (n Need, ok bool) {
 // functions of timers, finalizers, cleanups, what C calls.
 func (t *Table) Spontaneous(n Need) bool { return t.spontaneous.has(int(n)) }
 
+// Served reports whether anything in the program serves n, whoever may come
+// there.
+func (t *Table) Served(n Need) bool {
+	if t.Spontaneous(n) || t.main.Reaches(n) {
+		return true
+	}
+	for i := range t.signatures {
+		if t.signatures[i].contains.has(int(n)) {
+			return true
+		}
+	}
+	return false
+}
+
 // Frame returns the answer for the function at a line of a file, which is
 // given by package path and base name.
 func (t *Table) Frame(pkgpath, file string, line int) Answer {
