@@ -172,8 +172,17 @@ func TestSubjectsStayOutsideTheWorkspace(t *testing.T) {
 		t.Error("go.work uses a module of the testbed")
 	}
 	for name, version := range map[string]string{
-		"testbed/nats7458/go.mod":       "github.com/nats-io/nats-server/v2 v2.12.1 ",
-		"testbed/nats7458mended/go.mod": "github.com/nats-io/nats-server/v2 v2.12.2 ",
+		"testbed/nats7458/go.mod":         "github.com/nats-io/nats-server/v2 v2.12.1 ",
+		"testbed/nats7458mended/go.mod":   "github.com/nats-io/nats-server/v2 v2.12.2 ",
+		"testbed/raft503/go.mod":          "github.com/hashicorp/raft v1.7.3\n",
+		"testbed/prom13861/go.mod":        "github.com/prometheus/prometheus v0.51.1\n",
+		"testbed/prom13861mended/go.mod":  "github.com/prometheus/prometheus v0.51.2\n",
+		"testbed/badger1529/go.mod":       "github.com/dgraph-io/badger/v2 v2.2007.2\n",
+		"testbed/badger1529mended/go.mod": "github.com/dgraph-io/badger/v3 v3.2011.0\n",
+		"testbed/bboltremap/go.mod":       "go.etcd.io/bbolt v1.4.3\n",
+		"testbed/pebblehang/go.mod":       "github.com/cockroachdb/pebble v1.1.5\n",
+		"testbed/sarama2378/go.mod":       "github.com/Shopify/sarama v1.37.2\n",
+		"testbed/sarama2378mended/go.mod": "github.com/Shopify/sarama v1.38.0\n",
 	} {
 		if !bytes.Contains(read(t, name), []byte(version)) {
 			t.Errorf("%s does not pin %s", name, version)

@@ -2,7 +2,10 @@ module github.com/lifesign-go/lifesign/testbed
 
 go 1.26.0
 
-require github.com/nats-io/nats.go v1.55.0
+require (
+	github.com/hanwen/go-fuse/v2 v2.10.1
+	github.com/nats-io/nats.go v1.55.0
+)
 
 require (
 	github.com/klauspost/compress v1.20.0 // indirect

@@ -1,0 +1,1 @@
+../badger1529/tell.go

@@ -1,0 +1,70 @@
+// Command etcd is one etcd server with clients in the same process that put
+// keys while others watch them.
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"sync/atomic"
+
+	"go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/embed"
+	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
+)
+
+const (
+	writers  = 4
+	watchers = 8
+)
+
+func main() {
+	begin()
+	e, err := embed.StartEtcd(configuration())
+	if err != nil {
+		fail("start etcd", err)
+	}
+	<-e.Server.ReadyNotify()
+	var watched atomic.Int64
+	for range watchers {
+		go watch(connect(e), &watched)
+	}
+	for w := range writers {
+		client := connect(e)
+		go work(writers, func(i int) error {
+			_, err := client.Put(context.Background(), fmt.Sprintf("key/%d/%d", w, i%1000), "value")
+			return err
+		})
+	}
+	select {}
+}
+
+func configuration() *embed.Config {
+	c := embed.NewConfig()
+	c.Dir = *dir
+	c.LogLevel = "panic"
+	c.AutoCompactionMode = "revision"
+	c.AutoCompactionRetention = "10000"
+	// Unix sockets below the directory of the store would be on its file system.
+	any := url.URL{Scheme: "http", Host: "127.0.0.1:0"}
+	c.ListenClientUrls, c.ListenPeerUrls = []url.URL{any}, []url.URL{any}
+	return c
+}
+
+// connect returns a client that speaks gRPC over loopback.
+func connect(e *embed.Etcd) *clientv3.Client {
+	if len(e.Clients) == 0 {
+		return v3client.New(e.Server)
+	}
+	c, err := clientv3.New(clientv3.Config{Endpoints: []string{e.Clients[0].Addr().String()}})
+	if err != nil {
+		fail("connect to etcd", err)
+	}
+	return c
+}
+
+func watch(c *clientv3.Client, watched *atomic.Int64) {
+	for r := range c.Watch(context.Background(), "key/", clientv3.WithPrefix()) {
+		watched.Add(int64(len(r.Events)))
+	}
+}

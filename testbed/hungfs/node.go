@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"syscall"
+
+	"github.com/hanwen/go-fuse/v2/fs"
+)
+
+// node is a file or directory whose fsync passes the gate.
+type node struct {
+	*fs.LoopbackNode
+	gate *gate
+}
+
+var (
+	_ fs.NodeWrapChilder = (*node)(nil)
+	_ fs.NodeFsyncer     = (*node)(nil)
+)
+
+// WrapChild makes what is found below a node one of the same kind.
+func (n *node) WrapChild(_ context.Context, ops fs.InodeEmbedder) fs.InodeEmbedder {
+	return &node{LoopbackNode: ops.(*fs.LoopbackNode), gate: n.gate}
+}
+
+// Fsync ignores that the caller may have been interrupted: the kernel waits for
+// an answer all the same.
+func (n *node) Fsync(ctx context.Context, f fs.FileHandle, flags uint32) syscall.Errno {
+	n.gate.pass()
+	if file, ok := f.(fs.FileFsyncer); ok {
+		return file.Fsync(ctx, flags)
+	}
+	return 0 // a directory
+}
+
+// gate lets everybody pass until it is held.
+type gate struct {
+	first func() // called when the first comes to a held gate
+
+	mu   sync.Mutex // guards what follows
+	open chan struct{}
+	held bool // somebody has come since the gate was held
+}
+
+func newGate(first func()) *gate {
+	g := &gate{first: first, open: make(chan struct{})}
+	close(g.open)
+	return g
+}
+
+func (g *gate) hold() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.isOpen() {
+		g.open, g.held = make(chan struct{}), false
+	}
+}
+
+func (g *gate) release() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.isOpen() {
+		close(g.open)
+	}
+}
+
+func (g *gate) isOpen() bool {
+	select {
+	case <-g.open:
+		return true
+	default:
+		return false
+	}
+}
+
+func (g *gate) pass() {
+	g.mu.Lock()
+	open := g.open
+	first := !g.isOpen() && !g.held
+	g.held = g.held || first
+	g.mu.Unlock()
+	if first {
+		g.first()
+	}
+	<-open
+}

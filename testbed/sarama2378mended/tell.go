@@ -1,0 +1,1 @@
+../sarama2378/tell.go
