@@ -24,7 +24,8 @@ type File struct {
 	Package string // import path
 	Path    string // where it stands in the plain program, absolute
 	Data    []byte
-	Added   bool // there is no such file in the plain program
+	Edits   []Edit // that make Data of the plain file
+	Added   bool   // there is no such file in the plain program
 }
 
 // Weave returns the woven files of m, by package and path; files in which
@@ -40,13 +41,13 @@ func Weave(m *analyze.Model, read func(path string) ([]byte, error)) ([]File, er
 			if err != nil {
 				return nil, fmt.Errorf("weave: %w", err)
 			}
-			data, err := Rewrite(src, p, f)
+			edits, err := edits(src, p, f)
 			if err != nil {
 				return nil, fmt.Errorf("weave %s: %w", f.Path, err)
 			}
-			out = append(out, File{p.Module, p.Path, f.Path, data, false})
+			out = append(out, File{p.Module, p.Path, f.Path, Apply(src, edits), edits, false})
 		}
-		out = append(out, File{p.Module, p.Path, p.Generated, Table(p, m.Runtime), true})
+		out = append(out, File{p.Module, p.Path, p.Generated, Table(p, m.Runtime), nil, true})
 	}
 	return out, nil
 }
@@ -54,6 +55,15 @@ func Weave(m *analyze.Model, read func(path string) ([]byte, error)) ([]File, er
 // Rewrite returns src, the content of the file f of package p, woven. It has as
 // many lines as src, and what src has on a line it has there too.
 func Rewrite(src []byte, p *analyze.Package, f *analyze.File) ([]byte, error) {
+	edits, err := edits(src, p, f)
+	if err != nil {
+		return nil, err
+	}
+	return Apply(src, edits), nil
+}
+
+// edits returns what makes src woven.
+func edits(src []byte, p *analyze.Package, f *analyze.File) ([]Edit, error) {
 	if len(src) != f.Size || crc32.ChecksumIEEE(src) != f.Sum {
 		return nil, fmt.Errorf("it has changed since it was analysed: try again")
 	}
@@ -64,11 +74,11 @@ func Rewrite(src []byte, p *analyze.Package, f *analyze.File) ([]byte, error) {
 			return nil, err
 		}
 	}
-	out, err := splice(src, w.edits)
+	out, err := arrange(src, w.edits)
 	if err != nil {
 		return nil, err
 	}
-	if got, want := bytes.Count(out, []byte("\n")), bytes.Count(src, []byte("\n")); got != want {
+	if got, want := bytes.Count(Apply(src, out), []byte("\n")), bytes.Count(src, []byte("\n")); got != want {
 		return nil, fmt.Errorf("woven it has %d lines where it had %d", got, want)
 	}
 	return out, nil

@@ -34,14 +34,19 @@ func (a edit) compare(b edit) int {
 	}
 }
 
-// splice applies edits to src. Of edits that open at the same place and span
-// the same bytes, the first one given is the outer one; likewise the last one
-// to close.
-func splice(src []byte, edits []edit) ([]byte, error) {
+// Edit replaces Del bytes of a file at offset Off by Text. The edits of a file
+// are in the order of their offsets and do not overlap.
+type Edit struct {
+	Off, Del int
+	Text     string
+}
+
+// arrange puts the edits of src in order, those at the same offset into one. Of
+// edits that open at the same place and span the same bytes, the first one given
+// is the outer one; likewise the last one to close.
+func arrange(src []byte, edits []edit) ([]Edit, error) {
 	var opens, closes []edit
-	size := len(src)
 	for _, e := range edits {
-		size += len(e.text)
 		if e.closes {
 			closes = append(closes, e)
 		} else {
@@ -51,15 +56,30 @@ func splice(src []byte, edits []edit) ([]byte, error) {
 	slices.Reverse(closes)
 	sorted := append(closes, opens...)
 	slices.SortStableFunc(sorted, edit.compare)
-	out := make([]byte, 0, size)
+	var out []Edit
 	at := 0
 	for _, e := range sorted {
 		if e.off < at || e.off+e.del > len(src) {
 			return nil, fmt.Errorf("the model has an edit at byte %d, which is out of its order", e.off)
 		}
-		out = append(out, src[at:e.off]...)
-		out = append(out, e.text...)
+		if last := len(out) - 1; last >= 0 && out[last].Off == e.off && out[last].Del == 0 {
+			out[last].Del, out[last].Text = e.del, out[last].Text+e.text
+		} else {
+			out = append(out, Edit{e.off, e.del, e.text})
+		}
 		at = e.off + e.del
 	}
-	return append(out, src[at:]...), nil
+	return out, nil
+}
+
+// Apply returns src with the edits made.
+func Apply(src []byte, edits []Edit) []byte {
+	var out []byte
+	at := 0
+	for _, e := range edits {
+		out = append(out, src[at:e.Off]...)
+		out = append(out, e.Text...)
+		at = e.Off + e.Del
+	}
+	return append(out, src[at:]...)
 }

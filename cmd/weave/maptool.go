@@ -17,7 +17,7 @@ import (
 
 // mapperVersion is part of what the go command's build cache goes by where
 // MapTool has changed what cover makes. It grows when MapTool does otherwise.
-const mapperVersion = "lifesign1"
+const mapperVersion = "lifesign2"
 
 // mapperFlag returns the flag that makes the go command run its tools by way of
 // MapTool, and that by way of the user's own -toolexec.
@@ -37,8 +37,9 @@ func (b *builder) mapperFlag() (string, error) {
 //
 // The go command has the compiler read woven files in the place of the plain
 // ones, but not cover, which reads what it is told to and would give the
-// compiler files without hooks. So cover is told to read the woven ones. And vet,
-// which judges the user's code, is told to read the plain ones.
+// compiler files without hooks. So what cover makes is woven after it, see
+// covered. And vet, which judges the user's code, is told to read the plain
+// files.
 func MapTool(args []string, stdout, stderr io.Writer) int {
 	status, err := mapTool(args, stdout, stderr)
 	if err != nil {
@@ -129,52 +130,6 @@ func (m mapper) version() (int, error) {
 	}
 	m.stdout.Write(out.Bytes())
 	return status, err
-}
-
-// cover has cover read the woven files, and call them by the names of the plain
-// ones in what it makes.
-func (m mapper) cover() (int, error) {
-	list := ""
-	args := slices.Clone(m.args)
-	plain := make(map[string]string) // by the woven file's name
-	for i, a := range args {
-		if i > 0 && args[i-1] == "-outfilelist" {
-			list = a
-		}
-		if woven, ok := m.overlay[a]; ok {
-			plain[woven], args[i] = a, woven
-		}
-	}
-	status, err := m.run(m.stdout, args)
-	if err != nil || status != 0 || list == "" || len(plain) == 0 {
-		return status, err
-	}
-	data, err := os.ReadFile(list)
-	if err != nil {
-		return 0, err
-	}
-	for _, name := range strings.Fields(string(data)) {
-		if err := renameSource(name, plain); err != nil {
-			return 0, err
-		}
-	}
-	return 0, nil
-}
-
-// renameSource gives the file, which cover made, the name of the plain source in
-// its first line, "//line NAME:1:1".
-func renameSource(file string, plain map[string]string) error {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	const directive = "//line "
-	line, rest, _ := bytes.Cut(data, []byte("\n"))
-	name, ok := strings.CutPrefix(strings.TrimSuffix(string(line), ":1:1"), directive)
-	if !ok || plain[name] == "" {
-		return nil // the counters, or a file in which nothing is woven
-	}
-	return os.WriteFile(file, append([]byte(directive+plain[name]+":1:1\n"), rest...), 0o666)
 }
 
 // vet has vet read the plain files. The go command hands it their names in a

@@ -139,6 +139,9 @@ func (b *builder) write(generated []gen.File) ([]wovenFile, error) {
 		if err == nil {
 			err = os.WriteFile(name, f.Data, 0o644)
 		}
+		if err == nil && !f.Added && covers(flagValues(b.env, b.cfg)) {
+			err = writeEdits(name, f.Edits)
+		}
 		if err != nil {
 			return nil, b.explainTemp(err)
 		}
