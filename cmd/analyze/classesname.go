@@ -201,11 +201,13 @@ var unknownNeeds = map[event.Kind]string{
 	event.Cond:      "signal:?",
 }
 
-// need says what the operation visited needs, p being its place. Those of the
-// cases of a select are the select's.
+// need says what the operation visited needs from others, p being its place and
+// n the parent of the node. A select has its needs from its cases.
 func (v *visitor) need(o *op, n ast.Node, p token.Pos) {
 	c := v.facts.classes
 	switch k := o.site.Kind; k {
+	case event.Lock, event.RWLock, event.RLock:
+		o.site.Confined = v.facts.confined.has(o.lockVar)
 	case event.Send, event.Receive, event.Range:
 		o.site.Needs = c.needs(k, p)
 	case event.WaitGroup, event.Cond:

@@ -39,7 +39,8 @@ type facts struct {
 	inScope  map[*types.Package]*load.Package
 	unsure   unsure // locks that hooks cannot follow
 	sayings  *sayings
-	classes  *classes // of channels, WaitGroups and Conds
+	classes  *classes     // of channels, WaitGroups and Conds
+	confined *confinement // locks that only those release who have taken them
 }
 
 // search finds the facts.
@@ -73,7 +74,8 @@ func search(ctx context.Context, prog *load.Program, scope Scope, said *sayings,
 	w.follow()
 	return &facts{
 		inScope: w.inScope, regions: w.regions(stats), requests: w.requests, targets: w.targets(sorted, said), nils: w.nils(sorted),
-		unsure: converted(sorted, prog.Fset), sayings: said, classes: classify(prog, sorted, graph),
+		unsure: converted(sorted, prog.Fset), sayings: said,
+		classes: classify(prog, sorted, graph), confined: confine(sorted, graph),
 	}, nil
 }
 

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "rewrite the table in docs/rules.md")
+var update = flag.Bool("update", false, "rewrite the table in docs/rules.md, and the golden parts of testdata/flow/*.txtar")
 
 // rulesPage documents the rules; what follows its last heading is made from
 // the table.
