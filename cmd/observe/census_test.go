@@ -116,6 +116,7 @@ func TestCensusFindsEverybody(t *testing.T) {
 func TestCensusOfOtherBuilds(t *testing.T) {
 	for name, flags := range map[string][]string{
 		"stripped": {"-ldflags=-s -w"},
+		"race":     {"-race"},
 		"pie":      {"-buildmode=pie"},
 		"bare-pie": {"-buildmode=pie", "-ldflags=-s -w"},
 	} {

@@ -36,7 +36,7 @@ func (l *Looker) Census(allgs uint64) *event.Census {
 	c.Goroutines = make([]event.Resident, 0, len(living))
 	glances := l.glanceAt(living)
 	for i := range glances {
-		look := l.tell(&glances[i])
+		look := glances[i].tell()
 		if look.Err != "" {
 			unread++
 		}

@@ -34,6 +34,25 @@ type Looker struct {
 	mem    Memory
 	layout *Layout
 	names  names
+	arena  arena    // memory for those that are looked at together
+	pcs    []uint64 // memory for one stack
+}
+
+// arena gives out memory that is used again after reset. A census of thousands
+// would else cost the collector more than the reading.
+type arena struct{ all, free []byte }
+
+func (a *arena) reset() { a.free = a.all }
+
+// take returns n bytes of whatever content.
+func (a *arena) take(n uint64) []byte {
+	if uint64(len(a.free)) < n {
+		a.all = make([]byte, 2*uint64(len(a.all))+n)
+		a.free = a.all
+	}
+	b := a.free[:n:n]
+	a.free = a.free[n:]
+	return b
 }
 
 // New returns a Looker at mem, whose runtime is laid out as layout says.
@@ -47,7 +66,7 @@ func (l *Looker) Looks(who []Goroutine) []event.Look {
 	looks := make([]event.Look, len(who))
 	glances := l.glanceAt(who)
 	for i := range glances {
-		looks[i] = l.tell(&glances[i])
+		looks[i] = glances[i].tell()
 		if tid := glances[i].tid; tid != 0 && l.Thread != nil && looks[i].Status == event.Syscall {
 			t := l.Thread(tid)
 			looks[i].Thread = &t
@@ -84,12 +103,14 @@ func (l *Looker) glanceAt(who []Goroutine) []glance {
 	return found
 }
 
-// glance is one goroutine while it is looked at.
+// glance is one goroutine while it is looked at. Its bytes are in memory that
+// is used again for others.
 type glance struct {
 	who    Goroutine
 	g      []byte
 	id     uint64
 	status event.Status
+	reason string
 	object uint64
 	sudog  []byte // the first sudog of a goroutine that has one, nil otherwise
 	procid []byte // the number of the thread of a goroutine in a system call, nil if it is not known
@@ -97,30 +118,24 @@ type glance struct {
 	stack  []byte // from sp on
 	pc, sp uint64
 	bp     uint64
-	pcs    []uint64
+	frames []event.Frame
 	err    error
 }
 
-func (l *Looker) tell(g *glance) event.Look {
+func (g *glance) tell() event.Look {
 	switch {
 	case g.err == errMoved:
 		return event.Look{Status: event.Running}
 	case g.err != nil:
 		return event.Look{Err: g.err.Error()}
 	}
-	look := event.Look{Status: g.status, Object: g.object}
-	if g.status == event.Waiting {
-		look.Reason = l.layout.Reason(uint64(g.g[l.layout.reason]))
-	}
-	if len(g.pcs) > 0 {
-		look.Stack = l.names.stack(g.pcs)
-	}
-	return look
+	return event.Look{Status: g.status, Reason: g.reason, Object: g.object, Stack: g.frames}
 }
 
 // glances takes one look at each of a few goroutines, and a second one at what
 // would have changed, to be sure that the first was of one moment.
 func (l *Looker) glances(gs []*glance) {
+	l.arena.reset()
 	standing := make([]*glance, 0, len(gs))
 	for i, p := range l.readGs(gs) {
 		g := gs[i]
@@ -139,21 +154,24 @@ func (l *Looker) glances(gs []*glance) {
 		case l.changed(g, again.Buf):
 			g.err = errMoved
 		default:
+			if g.status == event.Waiting {
+				g.reason = l.layout.Reason(uint64(g.g[l.layout.reason]))
+			}
 			g.object = l.parkedOn(g)
-			g.pcs = unwind(g)
+			l.pcs = unwind(g, l.pcs[:0])
+			g.frames = l.names.stack(l.pcs)
 			if g.procid != nil {
 				g.tid = thread(at(g.procid, 0))
 			}
 		}
-		g.stack = nil // the bulk of what was read is not needed any more
+		g.g, g.sudog, g.procid, g.stack = nil, nil, nil, nil
 	}
 }
 
 func (l *Looker) readGs(gs []*glance) []Part {
 	parts := make([]Part, len(gs))
-	all := make([]byte, len(gs)*int(l.layout.size))
 	for i, g := range gs {
-		parts[i] = Part{Addr: g.who.G, Buf: all[i*int(l.layout.size) : (i+1)*int(l.layout.size)]}
+		parts[i] = Part{Addr: g.who.G, Buf: l.arena.take(l.layout.size)}
 	}
 	l.mem.Read(parts)
 	return parts
@@ -175,7 +193,7 @@ func (l *Looker) first(g *glance) bool {
 	case event.Waiting:
 		g.pc, g.sp, g.bp = at(g.g, l.layout.pc), at(g.g, l.layout.sp), at(g.g, l.layout.bp)
 		if at(g.g, l.layout.waiting) != 0 {
-			g.sudog = make([]byte, l.layout.sudogSize)
+			g.sudog = l.arena.take(l.layout.sudogSize)
 		}
 	case event.Syscall:
 		g.pc, g.sp = at(g.g, l.layout.syscallPC), at(g.g, l.layout.syscallSP)
@@ -183,7 +201,7 @@ func (l *Looker) first(g *glance) bool {
 			g.bp = at(g.g, l.layout.syscallBP)
 		}
 		if l.layout.procid != 0 && at(g.g, l.layout.m) != 0 {
-			g.procid = make([]byte, 8)
+			g.procid = l.arena.take(8)
 		}
 	default:
 		return false
@@ -197,7 +215,7 @@ func (l *Looker) first(g *glance) bool {
 	if n > maxStack {
 		n = maxStack
 	}
-	g.stack = make([]byte, n)
+	g.stack = l.arena.take(n)
 	return true
 }
 
@@ -279,10 +297,10 @@ func (l *Looker) parkedOn(g *glance) uint64 {
 	if g.sudog == nil {
 		return 0
 	}
-	switch reason := l.layout.Reason(uint64(g.g[l.layout.reason])); {
-	case strings.HasPrefix(reason, "select"):
+	switch {
+	case strings.HasPrefix(g.reason, "select"):
 		return 0
-	case strings.HasPrefix(reason, "chan "):
+	case strings.HasPrefix(g.reason, "chan "):
 		if l.layout.channel == 0 {
 			return 0
 		}
@@ -293,10 +311,10 @@ func (l *Looker) parkedOn(g *glance) uint64 {
 
 // unwind follows the frame pointers of a stack that stands still, which the
 // runtime keeps on amd64 and arm64: at each is the caller's, and behind it the
-// return address.
-func unwind(g *glance) []uint64 {
+// return address. They are appended to pcs.
+func unwind(g *glance, pcs []uint64) []uint64 {
 	n := uint64(len(g.stack))
-	pcs := []uint64{g.pc}
+	pcs = append(pcs, g.pc)
 	for bp := g.bp; len(pcs) < maxFrames && n >= 16 && bp >= g.sp && bp-g.sp <= n-16; {
 		next, ret := at(g.stack, bp-g.sp), at(g.stack, bp-g.sp+8)
 		if ret == 0 {

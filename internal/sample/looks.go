@@ -41,7 +41,7 @@ func (s *Sampler) newLooker() (*looker, error) {
 	if err != nil {
 		return nil, err
 	}
-	mem := look.Process(s.Kernel.PID)
+	mem := look.Patient(look.Process(s.Kernel.PID), memoryPatience)
 	l := &looker{Looker: look.New(mem, layout, symbols), mem: mem, hint: allgs, channels: map[uint64]bool{}}
 	k := s.Kernel
 	k.Arch = text.Arch
@@ -53,6 +53,10 @@ func (s *Sampler) newLooker() (*looker, error) {
 // patience is how long the kernel may take to tell about a thread. It takes a
 // tenth of a millisecond when it is well.
 const patience = 50 * time.Millisecond
+
+// memoryPatience is how long one read of the program's memory may take. It takes
+// some milliseconds at most, but for memory that is swapped out.
+const memoryPatience = 500 * time.Millisecond
 
 func (s *Sampler) looks(ids []uint64) map[uint64]event.Look {
 	if len(ids) == 0 {
