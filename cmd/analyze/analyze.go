@@ -1,19 +1,21 @@
 // Package analyze finds, in a loaded program, what is worth watching: regions
-// (endless loops of goroutines) and vulnerable operations (locks, channel
-// operations, calls that can block), with all that gen needs to weave them.
+// (endless loops of goroutines, request handlers), loops that try again, and
+// vulnerable operations (locks, channel operations, calls that can block), with
+// all that gen needs to weave them. docs/rules.md says what it goes by.
 //
 // Its result is plain data. It does no I/O, keeps nothing between calls and
 // may be called by several goroutines. The same program gives the same model.
 //
-// Regions are found through the call graph: whom a go statement starts, and whom
-// those call, two dynamic calls deep. Operations are found lexically, in every
-// function in scope, called or not. What was found and cannot be woven is listed,
+// Regions are found through the call graph: whom a go statement starts, also one
+// out of scope, or a server calls, and whom those call, two dynamic calls deep.
+// Operations are found lexically, in every function in scope, called or not; what
+// calls can block is data, the table, to which the user adds. What was found and cannot be woven is listed,
 // with the reason. A lock whose releases hooks would not all see is not woven at
 // all: to be silent about it is better than to say that it is held when it is
 // not.
 //
-// Not seen are operations inside packages out of scope, blocking calls that the
-// table of rules does not have, and locks that such a package releases by a
+// Not seen are operations inside packages out of scope, blocking calls that
+// neither a rule nor the call graph leads to, and locks that such a package releases by a
 // pointer it was given.
 package analyze
 
@@ -67,6 +69,11 @@ func Analyze(ctx context.Context, prog *load.Program, c Config) (*Model, error) 
 	for _, v := range visits {
 		m.add(v, facts.unsure)
 	}
+	with := make(map[[3]string]bool)
+	for _, r := range m.Regions {
+		with[[3]string{r.Site.Package, r.Site.File, r.Site.Func}] = true
+	}
+	m.Stats.RegionFuncs = len(with)
 	return m, nil
 }
 
@@ -114,6 +121,7 @@ func (m *Model) add(found *visit, unsure unsure) {
 	for _, v := range found.files {
 		v.drop(unsure)
 		file, regions := v.file(&ordinal)
+		m.Functions = append(m.Functions, v.functions()...)
 		m.Skipped = append(append(m.Skipped, v.skipped()...), v.unheeded()...)
 		m.Regions = append(m.Regions, regions...)
 		if len(file.Rewrites) > 0 {
@@ -121,7 +129,7 @@ func (m *Model) add(found *visit, unsure unsure) {
 		}
 	}
 	for _, path := range p.Cgo {
-		m.Skipped = append(m.Skipped, Skip{p.Path, path, "file", whyCgo})
+		m.Skipped = append(m.Skipped, Skip{Package: p.Path, Place: path, What: "file", Why: whyCgo})
 	}
 	if len(out.Files) > 0 {
 		m.Packages = append(m.Packages, out)

@@ -142,8 +142,12 @@ func servesHTTP(sig *types.Signature) bool {
 	return p.At(0).Type().String() == "net/http.ResponseWriter" && p.At(1).Type().String() == "*net/http.Request"
 }
 
-// grpcPath is the package that gRPC servers are known by.
-const grpcPath = "google.golang.org/grpc"
+// What gRPC servers are known by.
+const (
+	grpcPath     = "google.golang.org/grpc"
+	interceptor  = grpcPath + ".UnaryServerInterceptor"
+	serverStream = grpcPath + ".ServerStream"
+)
 
 // generated adds the methods in scope that generated gRPC code calls once per
 // request: through the interface of the service, from functions such as
@@ -151,7 +155,7 @@ const grpcPath = "google.golang.org/grpc"
 func (w *walker) generated(funcs []*ssa.Function) {
 	for _, fn := range funcs {
 		if isGenerated(fn) {
-			w.services(fn, fn.Pkg.Pkg.Name()+"."+fn.Name())
+			w.services(fn, fn.Pkg.Pkg.Name()+"."+fn.Name(), lastParam(fn) == serverStream)
 		}
 	}
 }
@@ -159,21 +163,28 @@ func (w *walker) generated(funcs []*ssa.Function) {
 // isGenerated reports whether fn is what gRPC calls to serve a request: a
 // generated function, by its name, that takes an interceptor or a stream.
 func isGenerated(fn *ssa.Function) bool {
-	p := fn.Signature.Params()
-	if fn.Parent() != nil || !strings.HasPrefix(fn.Name(), "_") || !strings.HasSuffix(fn.Name(), "_Handler") || p.Len() == 0 {
+	if fn.Parent() != nil || !strings.HasPrefix(fn.Name(), "_") || !strings.HasSuffix(fn.Name(), "_Handler") {
 		return false
 	}
-	switch p.At(p.Len() - 1).Type().String() {
-	case grpcPath + ".UnaryServerInterceptor", grpcPath + ".ServerStream":
-		return true
-	}
-	return false
+	last := lastParam(fn)
+	return last == interceptor || last == serverStream
 }
 
-// services adds the methods that fn and the literals in it call.
-func (w *walker) services(fn *ssa.Function, handler string) {
+// lastParam returns the type of the function's last parameter, "" if it has
+// none.
+func lastParam(fn *ssa.Function) string {
+	p := fn.Signature.Params()
+	if p.Len() == 0 {
+		return ""
+	}
+	return p.At(p.Len() - 1).Type().String()
+}
+
+// services adds the methods that fn, which gRPC knows as handler, and the
+// literals in it call.
+func (w *walker) services(fn *ssa.Function, handler string, stream bool) {
 	for _, anon := range fn.AnonFuncs {
-		w.services(anon, handler)
+		w.services(anon, handler, stream)
 	}
 	node := w.graph.Nodes[fn]
 	if node == nil {
@@ -185,6 +196,9 @@ func (w *walker) services(fn *ssa.Function, handler string) {
 		}
 		if method := w.unbound(e.Callee.Func); method != nil {
 			w.request(&reach{fn: method}, "it is a method of a gRPC service: "+handler+" calls it")
+			if c := w.requests[method.Syntax()]; c != nil {
+				c.stream = c.stream || stream
+			}
 		}
 	}
 }

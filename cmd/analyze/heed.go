@@ -78,7 +78,7 @@ func (v *visitor) unheeded() []Skip {
 	var out []Skip
 	for _, s := range v.said {
 		if !s.used {
-			out = append(out, Skip{v.pkg.Path, s.place, directivePrefix + string(s.verb), "there is no operation in the statement"})
+			out = append(out, Skip{Package: v.pkg.Path, Place: s.place, What: directivePrefix + string(s.verb), Why: "there is no operation in the statement"})
 		}
 	}
 	return out

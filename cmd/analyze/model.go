@@ -6,11 +6,12 @@ import "github.com/lifesign-go/lifesign/event"
 // that depends on nothing but the program: packages by import path, files by
 // path, everything in a file by offset.
 type Model struct {
-	Runtime  string    `json:"runtime"`  // layout of the Go runtime's structures, see RuntimeLayout
-	Packages []Package `json:"packages"` // those in scope that have something to weave
-	Regions  []Region  `json:"regions"`
-	Skipped  []Skip    `json:"skipped"`
-	Stats    Stats     `json:"stats"`
+	Runtime   string     `json:"runtime"`  // layout of the Go runtime's structures, see RuntimeLayout
+	Packages  []Package  `json:"packages"` // those in scope that have something to weave
+	Regions   []Region   `json:"regions"`
+	Functions []Function `json:"functions"`
+	Skipped   []Skip     `json:"skipped"`
+	Stats     Stats      `json:"stats"`
 }
 
 // Stats says how much was looked at.
@@ -20,7 +21,7 @@ type Stats struct {
 	Functions    int `json:"functions"`    // with an SSA body
 	GoStatements int `json:"goStatements"` // in scope
 	Goroutines   int `json:"goroutines"`   // functions that they start
-	RegionFuncs  int `json:"regionFuncs"`  // functions that have a region
+	RegionFuncs  int `json:"regionFuncs"`  // functions that have a region, or are one
 }
 
 // Package is a package to weave.
@@ -171,10 +172,27 @@ type Step struct {
 	Place string `json:"place"` // file:line where it starts or calls the next; of the last, the loop
 }
 
+// Function is a function that has something to watch, or something that cannot
+// be woven, and the region that it works for.
+type Function struct {
+	Package string `json:"package"`
+	Func    string `json:"func"`             // as sites name it
+	Place   string `json:"place"`            // file:line; "" for what initialises package variables
+	Region  *Near  `json:"region,omitempty"` // the nearest one that calls it; nil if none is known
+}
+
+// Near is a region and how far it is away.
+type Near struct {
+	Func  string `json:"func"`  // full name of the function that has the region, or is it
+	Place string `json:"place"` // file:line of the region
+	Calls int    `json:"calls"` // 0 if the function itself has it
+}
+
 // Skip is an operation or function that is not woven.
 type Skip struct {
 	Package string `json:"package"`
-	Place   string `json:"place"` // file:line, or a file
+	Func    string `json:"func,omitempty"` // as sites name it, "" if it is in none
+	Place   string `json:"place"`          // file:line, or a file
 	What    string `json:"what"`
 	Why     string `json:"why"`
 }

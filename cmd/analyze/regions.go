@@ -27,7 +27,12 @@ type cause struct {
 	begins Begins
 	chain  []Step
 	slight bool // of a function: only if there is something in it that it could wait for
+	stream bool // of a function: it serves a stream of requests
 }
+
+// inRequest reports whether the region is reached from a function that runs
+// once per request.
+func (c *cause) inRequest() bool { return c.begins == ByServer || c.begins == ByTimer }
 
 // facts are what takes the whole program to see. Visitors read them; only
 // unsure grows while they do.
@@ -36,6 +41,7 @@ type facts struct {
 	requests map[ast.Node]*cause  // functions in scope that run once per request
 	targets  map[token.Pos]ruling // calls through interfaces and function values that can lead to one that blocks, by parenthesis
 	nils     map[token.Pos]bool   // operations on channels that are nil
+	near     map[ast.Node]near    // of functions that a region reaches
 	inScope  map[*types.Package]*load.Package
 	unsure   unsure // locks that hooks cannot follow
 	sayings  *sayings
@@ -72,9 +78,10 @@ func search(ctx context.Context, prog *load.Program, scope Scope, said *sayings,
 	w.follow()
 	w.callbacks(out)
 	w.follow()
+	regions := w.regions()
 	return &facts{
-		inScope: w.inScope, regions: w.regions(stats), requests: w.requests, targets: w.targets(sorted, said), nils: w.nils(sorted),
-		unsure: converted(sorted, prog.Fset), sayings: said,
+		inScope: w.inScope, regions: regions, requests: w.requests, near: w.nearest(sorted, regions),
+		targets: w.targets(sorted, said), nils: w.nils(sorted), unsure: converted(sorted, prog.Fset), sayings: said,
 		classes: classify(prog, sorted, graph), confined: confine(sorted, graph),
 	}, nil
 }
@@ -315,22 +322,19 @@ func writtenIn(fn *ssa.Function) *types.Package {
 }
 
 // regions returns the endless loops of the functions reached.
-func (w *walker) regions(stats *Stats) map[ast.Stmt]*cause {
+func (w *walker) regions() map[ast.Stmt]*cause {
 	found := make(map[ast.Stmt]*cause)
-	with := make(map[ast.Node]bool)
 	for _, r := range w.order {
 		p := w.packageOf(r.fn)
 		if p == nil || r.fn.Syntax() == nil {
 			continue
 		}
 		for loop, why := range loopsOf(p.Info, r.fn.Syntax()) {
-			with[r.fn.Syntax()] = true
 			if found[loop] == nil {
 				found[loop] = &cause{why: why, begins: r.begins(), chain: w.chain(r, loop.Pos())}
 			}
 		}
 	}
-	stats.RegionFuncs = len(with)
 	return found
 }
 

@@ -19,7 +19,8 @@ type Scope struct {
 
 // ParseScope parses a comma-separated list of patterns, matched against import
 // paths as go list matches them: `...` stands for any string, and a final
-// `/...` for nothing too. The empty list is the zero Scope.
+// `/...` for nothing too; the pattern all is every package of the program that
+// can be in scope. The empty list is the zero Scope.
 func ParseScope(list string) (Scope, error) {
 	if list == "" {
 		return Scope{}, nil
@@ -65,7 +66,7 @@ func (s Scope) selects(p *load.Package) bool {
 		return p.Module == nil || p.Module.Main
 	}
 	for _, pattern := range s.patterns {
-		if match(pattern, p.Path) {
+		if pattern == "all" || match(pattern, p.Path) {
 			return true
 		}
 	}

@@ -87,6 +87,7 @@ func TestScopeSelects(t *testing.T) {
 		{"", "a/cmd command-line-arguments", ""},
 		{"b/...", "b/server", ""},
 		{"...", "a/cmd b/server command-line-arguments", ""},
+		{"all", "a/cmd b/server command-line-arguments", ""},
 		{"net/...", "", "net/..."},
 		{runtimeModule + "/...", "", runtimeModule + "/..."},
 		{"a/...,b/server", "a/cmd b/server", ""},

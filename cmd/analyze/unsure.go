@@ -125,7 +125,7 @@ func (v *visitor) drop(u unsure) {
 	v.ops = slices.DeleteFunc(v.ops, func(o *op) bool {
 		why := u.why(o.lockVar)
 		if why != "" {
-			v.skip(o.pos, o.what, why)
+			v.skipIn(o.fn, o.pos, o.what, why)
 		}
 		return why != ""
 	})

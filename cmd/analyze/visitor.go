@@ -38,10 +38,12 @@ type visitor struct {
 
 // function is a function or literal being visited.
 type function struct {
+	node     ast.Node // nil of the file's pseudo function
 	name     string
 	body     *ast.BlockStmt
 	blocked  string // why nothing in it is woven, "" if it is
 	guarded  bool   // it has a rewrite that needs a guard
+	lasting  bool   // there is a region in it
 	busy     bool   // there is something in it that could wait, or it calls a function in scope
 	literals int    // literals seen in it, to name them
 	literal  bool
@@ -59,6 +61,7 @@ type op struct {
 	lockVar *types.Var // of any operation on one, if it is known
 	pos     token.Pos
 	what    string
+	fn      *function
 	why     string // it is watched, and is classed as it is
 }
 
@@ -67,6 +70,7 @@ func (o *op) idle(why string) { o.site.Idle, o.why = true, why }
 
 type skipAt struct {
 	pos token.Pos
+	fn  *function
 	Skip
 }
 
@@ -107,7 +111,7 @@ func (v *visitor) enter(n ast.Node) {
 	case *ast.FuncDecl:
 		f, _ := v.info.Defs[n.Name].(*types.Func)
 		v.funcs = append(v.funcs, &function{
-			name: funcName(n), body: n.Body, blocked: cmp.Or(v.fn().blocked, directive(n.Doc)), group: new(group),
+			node: n, name: funcName(n), body: n.Body, blocked: cmp.Or(v.fn().blocked, directive(n.Doc)), group: new(group),
 			said: v.facts.sayings.of(f),
 		})
 	case *ast.FuncLit:
@@ -158,7 +162,7 @@ func (v *visitor) literal(n *ast.FuncLit) *function {
 		sep = "."
 	}
 	fn := &function{
-		name: fmt.Sprintf("%s%s%d", outer.name, sep, outer.literals), literal: true,
+		name: fmt.Sprintf("%s%s%d", outer.name, sep, outer.literals), node: n, literal: true,
 		body: n.Body, blocked: outer.blocked, said: outer.said, group: &group{given: true},
 	}
 	if call, ok := v.parent(0).(*ast.CallExpr); ok && call.Fun == n {
@@ -218,7 +222,7 @@ func (v *visitor) add(o *op, p token.Pos, what string) {
 		v.skip(p, what, why)
 		return
 	}
-	o.pos, o.what = p, what
+	o.pos, o.what, o.fn = p, what, v.fn()
 	if why := v.heed(o); why != "" {
 		v.skip(p, what, why)
 		return
@@ -234,8 +238,10 @@ func (v *visitor) add(o *op, p token.Pos, what string) {
 	}
 }
 
-func (v *visitor) skip(p token.Pos, what, why string) {
-	v.skips = append(v.skips, skipAt{p, Skip{v.pkg.Path, placeOf(v.prog.Fset, p), what, why}})
+func (v *visitor) skip(p token.Pos, what, why string) { v.skipIn(v.fn(), p, what, why) }
+
+func (v *visitor) skipIn(fn *function, p token.Pos, what, why string) {
+	v.skips = append(v.skips, skipAt{p, fn, Skip{v.pkg.Path, fn.name, placeOf(v.prog.Fset, p), what, why}})
 }
 
 // skipped returns what is not woven, in the order of the source.
@@ -244,6 +250,39 @@ func (v *visitor) skipped() []Skip {
 	out := make([]Skip, len(v.skips))
 	for i, s := range v.skips {
 		out[i] = s.Skip
+	}
+	return out
+}
+
+// functions returns the functions of the file in which something was found, in
+// the order of the source.
+func (v *visitor) functions() []Function {
+	var found []*function
+	for _, o := range v.ops {
+		if o.site != nil {
+			found = append(found, o.fn)
+		}
+	}
+	for _, s := range v.skips {
+		found = append(found, s.fn)
+	}
+	place := func(fn *function) token.Pos {
+		if fn.node == nil {
+			return token.NoPos
+		}
+		return fn.node.Pos()
+	}
+	slices.SortStableFunc(found, func(a, b *function) int { return cmp.Compare(place(a), place(b)) })
+	var out []Function
+	for _, fn := range slices.Compact(found) {
+		f := Function{Package: v.pkg.Path, Func: fn.name}
+		if fn.node != nil {
+			f.Place = placeOf(v.prog.Fset, fn.node.Pos())
+		}
+		if n, ok := v.facts.near[fn.node]; ok {
+			f.Region = &Near{n.fn.String(), placeOf(v.prog.Fset, n.at), n.calls}
+		}
+		out = append(out, f)
 	}
 	return out
 }
@@ -299,11 +338,11 @@ func (v *visitor) labelled(n ast.Stmt) (start token.Pos, label string) {
 }
 
 // loop adds the loop n if it is a region, or one that tries again and again.
-// The latter goes first where both are true of a loop within another: the outer
-// one is what the goroutine is for.
+// The latter goes first where both are true of a loop within another, or of one
+// in a request: it is not what the goroutine is for.
 func (v *visitor) loop(n ast.Stmt, body *ast.BlockStmt) {
 	kind, c := event.Region, v.facts.regions[n]
-	if c == nil || v.inLoop() {
+	if c == nil || v.inLoop() || c.inRequest() {
 		if why := v.retries(n); why != "" {
 			kind, c = event.Loop, &cause{why: why}
 		}
@@ -323,6 +362,7 @@ func (v *visitor) loop(n ast.Stmt, body *ast.BlockStmt) {
 	if kind == event.Loop {
 		return
 	}
+	v.fn().lasting = true
 	if r, ok := n.(*ast.RangeStmt); ok {
 		v.heads[r] = true
 	} else if h := v.head(body.List); h != nil {
@@ -340,9 +380,13 @@ func (v *visitor) request(n ast.Node, fn *function) bool {
 	}
 	begin, end := v.offset(fn.body.Lbrace)+1, v.offset(fn.body.Rbrace)
 	before := len(v.ops)
-	v.add(&op{
+	o := &op{
 		site: v.site(event.Request, n.Pos(), ""), cause: c,
 		rewrite: Rewrite{Form: Request, Start: begin, Cut: begin, End: end},
-	}, n.Pos(), "request: "+c.why)
+	}
+	if fn.lasting || c.stream {
+		o.idle("it lasts for as long as its client wants")
+	}
+	v.add(o, n.Pos(), "request: "+c.why)
 	return len(v.ops) > before
 }

@@ -46,33 +46,22 @@ func (q *queue) loop() {
 }
 `
 
-const listed = `REGIONS
+const listed = `package prog
 
-package prog
+  main  main.go:13
+      no region is known to call it
+      send   doing  main.go:16  main.queue.work  needs recv:main.queue.work
+      never  idle   main.go:17                   a select without cases is written to park a goroutine for good
 
-  (*queue).loop  range over a channel
-      go     main.go:20  prog.start
-      calls  main.go:15  prog.main$1
-      loops  main.go:23  (*prog.queue).loop
-
-OPERATIONS
-
-package prog
-
-  main
-      send   busy  main.go:16  main.queue.work
-      never  idle  main.go:17
-
-  (*queue).loop
-      range  idle    main.go:23  main.queue.work
-      lock   paired  main.go:24  main.queue.mu
-      call   busy    main.go:25  os.Remove
-
-NOT WOVEN
-
-package prog
-
-  main.go:28  call of os.Remove: it is started as a goroutine of its own
+  (*queue).loop  main.go:22
+      region  main.go:23  range over a channel
+          go     main.go:20  prog.start
+          calls  main.go:15  prog.main$1
+          loops  main.go:23  (*prog.queue).loop
+      range      idle   main.go:23  main.queue.work    the loop begins with it: it waits for work; needs send:main.queue.work
+      lock       doing  main.go:24  main.queue.mu      its function releases it
+      call       doing  main.go:25  os.Remove          by the rule for os.Remove
+      not woven         main.go:28  call of os.Remove  it is started as a goroutine of its own
 
 N packages loaded, 1 in scope, 2 go statements: 1 region in 1 function, 5 operations, 1 not woven; N s
 `
@@ -136,6 +125,9 @@ func TestAnalyzeFails(t *testing.T) {
 		{"no package", nil, "", 2, "one package is needed, there are 0"},
 		{"two packages", []string{"a", "b"}, "", 2, "one package is needed, there are 2"},
 		{"unknown flag", []string{"-none", "."}, "", 2, "flag provided but not defined: -none"},
+		{"bad pattern of functions", []string{"-func", "(", "."}, "", 2, "-func: error parsing regexp"},
+		{"functions as JSON", []string{"-func", "f", "-json", "."}, "", 2, "-func chooses what is listed: leave out -json"},
+		{"rules that are not there", []string{"-rules", "none", "."}, "", 2, "-rules: open none: no such file or directory"},
 		{"bad scope", []string{"-scope", "./...", "."}, "", 2, `scope pattern "./..." is a directory`},
 		{"scope that matches nothing", []string{"-scope", "x.org/...", "."}, "package main\n\nfunc main() {}\n", 1, `scope pattern "x.org/..." matches no package`},
 		{"does not compile", []string{"."}, "package main\n\nfunc main() { undefined() }\n", 1, "./main.go:3:15: undefined: undefined"},
