@@ -59,7 +59,7 @@ const listed = `package prog
           calls  main.go:15  prog.main$1
           loops  main.go:23  (*prog.queue).loop
       range      idle   main.go:23  main.queue.work    the loop begins with it: it waits for work; needs send:main.queue.work
-      lock       doing  main.go:24  main.queue.mu      its function releases it
+      lock       doing  main.go:24  main.queue.mu      only who takes it releases it
       call       doing  main.go:25  os.Remove          by the rule for os.Remove
       not woven         main.go:28  call of os.Remove  it is started as a goroutine of its own
 
