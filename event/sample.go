@@ -72,6 +72,7 @@ type RegionMark struct {
 	Count uint64 // iterations begun
 	Begun int64  // when the region was entered
 	Last  int64  // when the last iteration began
+	Done  bool   // the region has come to its end before, in some goroutine
 }
 
 // WorkerMark is the activity marker of a worker that the program's author has

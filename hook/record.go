@@ -145,6 +145,9 @@ func Unwind(p Point) {
 func unwindMarks(c *page.Cell, p Point) {
 	for c.NMarks > 0 && (c.NMarks > page.Marks || page.Later(c.Mark[c.NMarks-1].What, uint64(p))) {
 		publish(&c.NMarks, c.NMarks-1)
+		if n := c.NMarks; n < page.Marks {
+			finish(Site(page.SiteOf(c.Mark[n].What)))
+		}
 	}
 }
 

@@ -71,4 +71,5 @@ func End(s Site) {
 		return
 	}
 	publish(&c.NMarks, n-1)
+	finish(s)
 }

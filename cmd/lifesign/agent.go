@@ -121,6 +121,9 @@ func (a *agent) watch() {
 				a.found++
 			}
 		}
+		for _, d := range wanted.Dead {
+			a.page.Report(d.Index, d.Seq)
+		}
 		a.page.SetVerdict(verdict(sample.At, wanted, a.found))
 	}
 }

@@ -78,6 +78,9 @@ func (p *player) record() {
 	for _, f := range a.Findings {
 		p.finding(f)
 	}
+	for _, d := range a.Dead {
+		fmt.Fprintf(&p.log, "  worker %d is told that its work %d is taken for dead\n", d.Index, d.Seq)
+	}
 }
 
 // flush ends a run of equal calls.

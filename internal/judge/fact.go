@@ -10,6 +10,8 @@ const (
 	asHold               // a lock in the hands of a goroutine
 	asEnd                // a goroutine that holds a lock and waits for none
 	asOrphan             // a lock in the hands of nobody
+	asMark               // a request or loop that a goroutine is in
+	asWorker             // work of a worker, by the worker's number
 )
 
 // factKey identifies an occurrence.
@@ -38,15 +40,16 @@ type fact struct {
 	looked int    // of a hold: the last sample whose look was taken into account
 	still  stance // of an operation that is no lock's: where looks have shown its goroutine
 
-	agreed int   // looks that agreed with it since stood
-	last   int   // the sample in which the last of them did
-	denied bool  // it was contradicted once
-	told   bool  // as somebody who waits
-	counts int   // censuses in a row that have left it no hope
-	rank   rank  // what was told of it as of an operation that does not end
-	resume int64 // no looks at it before that, on the honest clock
-	until  int64 // when it was seen last, on the honest clock
-	fate   fate  // of a goroutine that holds a lock and waits for none
+	agreed int    // looks that agreed with it since stood
+	last   int    // the sample in which the last of them did
+	denied bool   // it was contradicted once
+	told   bool   // as somebody who waits
+	count  uint64 // of a mark: passes when it was seen first
+	counts int    // censuses in a row that have left it no hope
+	rank   rank   // what was told of it as of an operation that does not end
+	resume int64  // no looks at it before that, on the honest clock
+	until  int64  // when it was seen last, on the honest clock
+	fate   fate   // of a goroutine that holds a lock and waits for none
 }
 
 // lastWord is the word of a lock as it was read last.
@@ -102,7 +105,7 @@ func (f *fact) agree(sample int) {
 func (j *Judge) forget() {
 	for key, f := range j.facts {
 		if f.seen < j.sample-1 {
-			if key.role == asEnd && f.rank < inferred {
+			if (key.role == asEnd || key.role == asMark) && f.rank < inferred {
 				j.learn(&f.site, f.until-f.first)
 			}
 			delete(j.facts, key)

@@ -23,6 +23,7 @@ type Actions struct {
 	Words    []uint64 // addresses of locks and channels whose word to read for the next sample
 	Census   bool     // whether to look at every goroutine for the next sample
 	Findings []event.Finding
+	Dead     []Dead // workers to tell that their work is taken for dead
 
 	Stuck event.Class // the worst class of what is stuck now, "" if nothing is
 	What  string      // that, in one sentence
@@ -96,6 +97,8 @@ func (j *Judge) Step(s event.Sample) Actions {
 	}
 	j.suspects(g, &a)
 	j.needy(g, &a)
+	j.marks(g, &a)
+	j.workers(g, &a)
 	j.recovered(&s, &a)
 	j.forget()
 	a.Stuck, a.What = j.stuckNow()

@@ -62,9 +62,12 @@ func (j *Judge) recovered(s *event.Sample, a *Actions) {
 			continue
 		}
 		what := fmt.Sprintf("goroutine %d goes on: it has left %s", r.who, r.place.Site.Place())
+		if r.place.Site.Kind == event.Worker {
+			what = fmt.Sprintf("the worker %s gets on", r.place.Site.Func)
+		}
 		a.Findings = append(a.Findings, event.Finding{
 			Episode: r.episode, Verdict: event.Working, Class: event.Proven, What: what, Place: r.place, At: s.At,
-			Evidence: []event.Evidence{{Source: event.Marks, At: s.At, Text: "the occurrence that was told is no longer in the page"}},
+			Evidence: []event.Evidence{{Source: event.Marks, At: s.At, Text: "what was told is no longer in the page"}},
 		})
 	}
 	j.reports = kept

@@ -24,6 +24,8 @@ const told = "-- told --\n"
 //	site NAME KIND OBJECT FILE:LINE FUNC [paired] [confined] [idle] [needs ITEM …]
 //	serves FILE:LINE NEED …   whom code there serves; all other code serves nobody
 //	other ID               a goroutine without a cell, for "is"
+//	mark ID SITE COUNT     the region that the goroutine is in, and its passes
+//	worker NAME [[all] of GROUP] (idle | busy SEQ PROGRESS BUDGET [by ID])
 //	done SITE              operations there have come to their end before
 //	g ID [holds SITE#SEQ on LOCK, …] [waits SITE#SEQ on LOCK] [in SITE#SEQ] [lost]
 //	torn ID …              the same, for the next sample alone
@@ -135,6 +137,10 @@ func (p *player) line(line string) error {
 		w.done[rest] = true
 	case "thread":
 		return p.thread(args)
+	case "mark":
+		return w.mark(args)
+	case "worker":
+		return w.worker(args)
 	case "serves":
 		w.serves[args[0]] = map[string]bool{}
 		for _, n := range args[1:] {

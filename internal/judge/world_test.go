@@ -30,7 +30,8 @@ type world struct {
 	reach   *reach.Table               // made of the lines "serves", when it is asked for first
 	serves  map[string]map[string]bool // by function: what it serves
 	others  map[uint64]bool            // goroutines that have no cell
-	again   string                     // a goroutine that has two cells
+	workers []event.WorkerMark
+	again   string // a goroutine that has two cells
 	deaf    bool
 }
 
@@ -148,6 +149,62 @@ func (w *world) cell(line string) (event.Goroutine, error) {
 	return g, err
 }
 
+// mark reads "ID SITE COUNT": the goroutine is in a region, since the line first
+// said so, and in no other.
+func (w *world) mark(args []string) error {
+	id, err := strconv.ParseUint(args[0], 10, 64)
+	if err != nil {
+		return err
+	}
+	g := w.find(id)
+	if g == nil {
+		return fmt.Errorf("there is no goroutine %d", id)
+	}
+	m := event.RegionMark{Site: w.sites[args[1]], Begun: w.now, Done: w.done[args[1]]}
+	if len(g.Regions) == 1 && g.Regions[0].Site == m.Site {
+		m.Begun = g.Regions[0].Begun
+	}
+	m.Last = w.now
+	m.Count, err = strconv.ParseUint(args[2], 10, 64)
+	g.Regions = []event.RegionMark{m}
+	return err
+}
+
+// worker reads "NAME [of GROUP | all of GROUP] (idle | busy SEQ PROGRESS BUDGET [by ID])",
+// the budget in seconds.
+func (w *world) worker(args []string) error {
+	m := event.WorkerMark{Index: len(w.workers), Name: args[0]}
+	var n [3]uint64
+	for i := 1; i < len(args); i++ {
+		switch args[i] {
+		case "all":
+			m.All = true
+		case "of":
+			i++
+			m.Group = args[i]
+		case "by":
+			i++
+			m.Goroutine, _ = strconv.ParseUint(args[i], 10, 64)
+		case "busy":
+			m.Busy = true
+			for k := range n {
+				i++
+				n[k], _ = strconv.ParseUint(args[i], 10, 64)
+			}
+		}
+	}
+	m.Seq, m.Progress, m.Budget, m.Since, m.Last = n[0], n[1], int64(n[2])*1e9, w.now, w.now
+	for i, old := range w.workers {
+		if old.Name == m.Name {
+			m.Index = i
+			w.workers[i] = m
+			return nil
+		}
+	}
+	w.workers = append(w.workers, m)
+	return nil
+}
+
 func (w *world) find(id uint64) *event.Goroutine {
 	for i := range w.cells {
 		if w.cells[i].ID == id {
@@ -246,7 +303,7 @@ func (w *world) word(addr uint64) event.Word {
 // sample takes a sample with the answers to what a asks for.
 func (w *world) sample(a Actions) event.Sample {
 	s := event.Sample{
-		At: w.now, Process: w.process, Orphans: w.orphans, Foreign: w.foreign, Lost: w.lost,
+		At: w.now, Process: w.process, Orphans: w.orphans, Foreign: w.foreign, Lost: w.lost, Workers: w.workers,
 		Looks: map[uint64]event.Look{}, Words: map[uint64]event.Word{},
 	}
 	for _, g := range w.cells {

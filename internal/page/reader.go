@@ -159,7 +159,7 @@ func (r *Reader) appendCell(gs []event.Goroutine, c *Cell, damaged *int) []event
 	for i := uint64(0); i < c.NMarks && i < Marks; i++ {
 		m := c.Mark[i]
 		if s := SiteOf(m.What); int(s) < len(r.sites) {
-			g.Regions = append(g.Regions, event.RegionMark{Site: r.sites[s], Count: m.Count, Begun: int64(m.Begun), Last: int64(m.Last)})
+			g.Regions = append(g.Regions, event.RegionMark{Site: r.sites[s], Count: m.Count, Begun: int64(m.Begun), Last: int64(m.Last), Done: r.done(s)})
 		} else {
 			*damaged++
 		}
@@ -167,13 +167,15 @@ func (r *Reader) appendCell(gs []event.Goroutine, c *Cell, damaged *int) []event
 	return gs
 }
 
+// done reports whether an operation or region at s has come to its end before.
+func (r *Reader) done(s uint32) bool { return int(s) < len(r.view.Done) && r.view.Done[s] != 0 }
+
 func (r *Reader) record(rec Record) (event.Record, bool) {
 	s := SiteOf(rec.What)
 	if int(s) >= len(r.sites) {
 		return event.Record{}, false
 	}
-	done := int(s) < len(r.view.Done) && r.view.Done[s] != 0
-	e := event.Record{Site: r.sites[s], Done: done, Seq: rec.What & SeqMask, Object: rec.Object, Since: int64(rec.Since), Held: rec.What&Held != 0}
+	e := event.Record{Site: r.sites[s], Done: r.done(s), Seq: rec.What & SeqMask, Object: rec.Object, Since: int64(rec.Since), Held: rec.What&Held != 0}
 	switch modeOf(rec.What) {
 	case ModeLock:
 		e.Site.Kind = event.Lock
