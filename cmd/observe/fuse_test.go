@@ -14,34 +14,41 @@ import (
 	"github.com/lifesign-go/lifesign/event"
 )
 
-// slowFile is a file whose fsync is answered only when there is something in
-// the channel.
+// slowFile is a file in memory that answers when there is something in a
+// channel, and hangs for a minute at most: a process that waits here cannot even
+// be killed.
 type slowFile struct {
 	fs.MemRegularFile
-	answer chan bool
+	fsync, write chan bool
 }
 
-// Fsync hangs for a minute at most: a process that waits here cannot even be
-// killed.
-func (f *slowFile) Fsync(ctx context.Context, h fs.FileHandle, flags uint32) syscall.Errno {
+func answered(by chan bool) {
 	select {
-	case <-f.answer:
+	case <-by:
 	case <-time.After(time.Minute):
 	}
+}
+
+func (f *slowFile) Fsync(ctx context.Context, h fs.FileHandle, flags uint32) syscall.Errno {
+	answered(f.fsync)
 	return 0
 }
 
-// slowFS mounts a file system with one such file and returns the file's path. It
-// is served in this process: nothing here may touch it while it hangs.
-func slowFS(t *testing.T) (file string, answer chan bool) {
+func (f *slowFile) Write(ctx context.Context, h fs.FileHandle, data []byte, off int64) (uint32, syscall.Errno) {
+	answered(f.write)
+	return f.MemRegularFile.Write(ctx, h, data, off)
+}
+
+// slowFS mounts a file system with f in it and returns the file's path. It is
+// served in this process: nothing here may touch it while it hangs.
+func slowFS(t *testing.T, f *slowFile) string {
 	t.Helper()
 	dir := t.TempDir()
-	answer = make(chan bool, 1<<16)
 	root := new(fs.Inode)
 	server, err := fs.Mount(dir, root, &fs.Options{
 		MountOptions: fuse.MountOptions{DirectMountStrict: true, FsName: "slow", Name: "slow"},
 		OnAdd: func(ctx context.Context) {
-			root.AddChild("file", root.NewPersistentInode(ctx, &slowFile{answer: answer}, fs.StableAttr{}), false)
+			root.AddChild("file", root.NewPersistentInode(ctx, f, fs.StableAttr{}), false)
 		},
 	})
 	if err != nil {
@@ -52,7 +59,14 @@ func slowFS(t *testing.T) (file string, answer chan bool) {
 			t.Error(err)
 		}
 	})
-	return filepath.Join(dir, "file"), answer
+	return filepath.Join(dir, "file")
+}
+
+// open returns a channel by which everything is answered at once.
+func open() chan bool {
+	c := make(chan bool)
+	close(c)
+	return c
 }
 
 // fuseControl mounts the control file system below a /sys of the test's own.
@@ -75,7 +89,8 @@ func fuseControl(t *testing.T) (sys string) {
 }
 
 func TestFsyncThatHangs(t *testing.T) {
-	file, answer := slowFS(t)
+	answer := make(chan bool, 1<<10)
+	file := slowFS(t, &slowFile{fsync: answer, write: open()})
 	answer <- true // it is alive: the first one returns
 	s, _ := hooked(t, "FSYNC="+file)
 	t.Cleanup(func() { close(answer) }) // so that it can end
