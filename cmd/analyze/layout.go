@@ -30,6 +30,7 @@ var fieldNames = []struct{ name, pkg, typ, path string }{
 	{"g.syscallbp", "runtime", "g", "syscallbp"},
 	{"g.parentGoid", "runtime", "g", "parentGoid"},
 	{"g.gopc", "runtime", "g", "gopc"},
+	{"g.startpc", "runtime", "g", "startpc"},
 	{"g.m", "runtime", "g", "m"},
 	{"m.procid", "runtime", "m", "procid"},
 	{"sudog.next", "runtime", "sudog", "next"},

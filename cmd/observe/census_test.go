@@ -100,6 +100,9 @@ func TestCensusFindsEverybody(t *testing.T) {
 			t.Errorf("goroutine %d: %+v", r.ID, r.Look)
 		}
 		ids[r.ID] = true
+		if n := len(r.Look.Stack); (r.Look.Status == event.Waiting || r.Look.Status == event.Syscall) && (n == 0 || r.Look.Stack[n-1].Func != "runtime.goexit") {
+			t.Errorf("goroutine %d has no whole stack: %+v", r.ID, r.Look)
+		}
 	}
 	_, look := stands(c, "main.unwoven")
 	if look.Status != event.Waiting || look.Reason != "chan receive" || look.Object == 0 {

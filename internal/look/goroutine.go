@@ -10,7 +10,7 @@ import (
 
 const (
 	maxStack  = 64 << 10 // bytes of a stack that are read
-	maxFrames = 64
+	maxFrames = 256
 	tries     = 3   // looks at a goroutine that moves under them
 	atOnce    = 128 // goroutines that are read together: few enough to be of one moment
 )
@@ -158,8 +158,7 @@ func (l *Looker) glances(gs []*glance) {
 				g.reason = l.layout.Reason(uint64(g.g[l.layout.reason]))
 			}
 			g.object = l.parkedOn(g)
-			l.pcs = unwind(g, l.pcs[:0])
-			g.frames = l.names.stack(l.pcs)
+			g.frames = l.names.stack(l.callers(g))
 			if g.procid != nil {
 				g.tid = thread(at(g.procid, 0))
 			}
@@ -309,22 +308,37 @@ func (l *Looker) parkedOn(g *glance) uint64 {
 	return at(g.sudog, l.layout.elem)
 }
 
-// unwind follows the frame pointers of a stack that stands still, which the
-// runtime keeps on amd64 and arm64: at each is the caller's, and behind it the
-// return address. They are appended to pcs.
-func unwind(g *glance, pcs []uint64) []uint64 {
+// callers returns the return addresses on a stack that stands still, innermost
+// first. Where it is too long, or cannot be followed to its end, the function
+// that the goroutine began with stands for all that are missing: they are
+// called from there.
+func (l *Looker) callers(g *glance) []uint64 {
+	pcs, whole := unwind(g, l.pcs[:0])
+	if start := at(g.g, l.layout.startPC); !whole && l.layout.startPC != 0 && start != 0 {
+		pcs = append(pcs, start+1)
+	}
+	l.pcs = pcs
+	return pcs
+}
+
+// unwind follows the frame pointers of a stack, which the runtime keeps on amd64
+// and arm64: at each is the caller's, and behind it the return address. The
+// first function of a goroutine has a caller's of 0.
+func unwind(g *glance, pcs []uint64) (all []uint64, whole bool) {
 	n := uint64(len(g.stack))
 	pcs = append(pcs, g.pc)
 	for bp := g.bp; len(pcs) < maxFrames && n >= 16 && bp >= g.sp && bp-g.sp <= n-16; {
 		next, ret := at(g.stack, bp-g.sp), at(g.stack, bp-g.sp+8)
-		if ret == 0 {
-			break
+		if ret != 0 {
+			pcs = append(pcs, ret)
 		}
-		pcs = append(pcs, ret)
-		if next <= bp {
+		if next == 0 {
+			return pcs, true
+		}
+		if ret == 0 || next <= bp {
 			break
 		}
 		bp = next
 	}
-	return pcs
+	return pcs, false
 }

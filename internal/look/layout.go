@@ -20,6 +20,7 @@ type Layout struct {
 	size                                   uint64 // how much of a g must be read
 	channel, leaked, deadExtra             uint64 // 0 if this version of Go has none
 	m, procid                              uint64 // procid is 0 if threads cannot be told
+	startPC                                uint64 // 0 if this version of Go has none
 }
 
 // NewLayout fails if the layout lacks a name without which nothing can be said
@@ -70,6 +71,9 @@ func NewLayout(l page.Layout) (*Layout, error) {
 	if m, ok := l.Value("g.m"); ok && g.within("g.m", m) == nil {
 		g.m = m
 		g.procid, _ = l.Value("m.procid")
+	}
+	if pc, ok := l.Value("g.startpc"); ok && g.within("g.startpc", pc) == nil {
+		g.startPC = pc
 	}
 	g.leaked, _ = l.Value("status.leaked")
 	g.deadExtra, _ = l.Value("status.deadextra")

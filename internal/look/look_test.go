@@ -13,7 +13,7 @@ import (
 
 // layoutText is the layout of a runtime that there never was.
 const layoutText = "go1.99 amd64 g.goid=0 g.atomicstatus=8 g.waitreason=16 g.waiting=24 g.stack.hi=32 " +
-	"g.sched.pc=40 g.sched.sp=48 g.sched.bp=56 g.syscallpc=64 g.syscallsp=72 g.syscallbp=80 " +
+	"g.sched.pc=40 g.sched.sp=48 g.sched.bp=56 g.syscallpc=64 g.syscallsp=72 g.syscallbp=80 g.startpc=88 " +
 	"status.idle=0 status.runnable=1 status.running=2 status.syscall=3 status.waiting=4 status.dead=6 " +
 	"status.preempted=9 status.leaked=10 status.deadextra=11 status.scan=4096 sudog.elem=8 sudog.c=16 " +
 	"Mutex.state=0 Mutex.size=8 RWMutex.readerCount=8 RWMutex.readerWait=12 RWMutex.size=24 " +
@@ -42,7 +42,7 @@ func (m image) Read(parts []Part) {
 // goroutine puts a g at addr, with a stack of two frames.
 func (m image) goroutine(addr, id, status, reason, sudog uint64) {
 	sp, hi := addr+0x1000, addr+0x1040
-	for i, w := range []uint64{id, status, reason, sudog, hi, 0xc1, sp, sp + 16, 0xd1, sp, sp + 16} {
+	for i, w := range []uint64{id, status, reason, sudog, hi, 0xc1, sp, sp + 16, 0xd1, sp, sp + 16, 0xee} {
 		m[addr+uint64(8*i)] = w
 	}
 	for i, w := range []uint64{0, 0, sp + 32, 0xc2, 0, 0, 0, 0} {
@@ -150,9 +150,25 @@ func TestStacksThatMakeNoSense(t *testing.T) {
 		m := image{}
 		m.goroutine(0x100000, 1, 4, 1, 0)
 		m[0x100000+change.off] = change.value
-		if got := looker(t, m).Looks([]Goroutine{{0x100000, 1}})[0]; len(got.Stack) > 1 {
+		got := looker(t, m).Looks([]Goroutine{{0x100000, 1}})[0]
+		if len(got.Stack) > 2 || len(got.Stack) == 2 && got.Stack[1].Line != 0xef {
 			t.Errorf("%s: %+v", name, got)
 		}
+	}
+}
+
+// A stack that is too long ends in the function that it began with.
+func TestEndlessStack(t *testing.T) {
+	m := image{}
+	m.goroutine(0x100000, 1, 4, 1, 0)
+	const sp = 0x101000
+	for i := uint64(0); i < 4000; i++ {
+		m[sp+16*i], m[sp+16*i+8] = sp+16*(i+1), 0xc2
+	}
+	m[0x100000+32], m[0x100000+56] = sp+16*4000, sp
+	got := looker(t, m).Looks([]Goroutine{{0x100000, 1}})[0].Stack
+	if len(got) != maxFrames+1 || got[maxFrames].Line != 0xef || got[maxFrames-1].Line != 0xc2 {
+		t.Errorf("%d frames, the last %+v", len(got), got[len(got)-1:])
 	}
 }
 

@@ -70,6 +70,7 @@ func running() {
 		check("stack", word(g, "g.stack.lo") < at && at < word(g, "g.stack.hi"))
 		check("status", status(g) == number("status.running"), status(g))
 		check("gopc", within(word(g, "g.gopc"), "main.running"))
+		check("startpc", within(word(g, "g.startpc"), "main.running.func1"))
 	}()
 	<-done
 }
