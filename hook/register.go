@@ -28,11 +28,18 @@ func Register(layout, table string) Site {
 	registering.Lock()
 	defer registering.Unlock()
 	first := addRows(table)
+	atomic.AddUint64(&vitals.Header.Packages, 1)
 	if goidAt == 0 {
 		start(layout)
 	}
 	return first
 }
+
+// Expect notes how many woven packages the program is made of. Generated code
+// calls it from an init function of the main package, when all of them must
+// have been registered. Fewer mean a build that has taken plain files for woven
+// ones; the page tells the agent.
+func Expect(packages int) { atomic.StoreUint64(&vitals.Header.Expected, uint64(packages)) }
 
 // Reach tells the agent where to find the table by which it knows who can serve
 // whom. Generated code calls it, once, with a constant.

@@ -82,3 +82,16 @@ func TestReachIsToldByAddress(t *testing.T) {
 		t.Errorf("there is %q", got)
 	}
 }
+
+func TestWhatIsExpectedIsTold(t *testing.T) {
+	Expect(3)
+	defer Expect(0)
+	if _, expected := vitals.Packages(); expected != 3 {
+		t.Errorf("%d packages are expected, want 3", expected)
+	}
+	before, _ := vitals.Packages()
+	Register("", "")
+	if after, _ := vitals.Packages(); after != before+1 {
+		t.Errorf("%d packages are registered after %d", after, before)
+	}
+}

@@ -69,6 +69,7 @@ func Analyze(ctx context.Context, prog *load.Program, c Config) (*Model, error) 
 	for _, v := range visits {
 		m.add(v, facts.unsure)
 	}
+	m.expect(prog)
 	with := make(map[[3]string]bool)
 	for _, r := range m.Regions {
 		with[[3]string{r.Site.Package, r.Site.File, r.Site.Func}] = true

@@ -36,6 +36,10 @@ type Package struct {
 	Generated string `json:"generated"` // absolute path of the file that gen adds: Dir/zz_lifesign.go
 
 	Files []File `json:"files"`
+
+	// Expect is, for a main package, how many woven packages the program is made
+	// of, itself included if anything is woven in it; Files may be empty then.
+	Expect int `json:"expect,omitempty"`
 }
 
 // File is a file to weave.

@@ -11,7 +11,8 @@ import (
 // Table returns the file that is added to package p: it registers the sites of
 // p and the layout of the runtime, and so gives them their numbers. Go
 // initialises package variables in the order of their use, so that the numbers
-// are there before any woven function of p runs.
+// are there before any woven function of p runs. A main package also says how
+// many packages must have been registered by then.
 func Table(p *analyze.Package, layout string) []byte {
 	var rows []byte
 	for _, f := range p.Files {
@@ -24,9 +25,10 @@ func Table(p *analyze.Package, layout string) []byte {
 package %s
 
 import %s %q
-
-var %s = %s.Register(%s,
-`, p.Name, p.Hook, hookPackage, p.Base, p.Hook, strconv.Quote(layout))
+`, p.Name, p.Hook, hookPackage)
+	if len(rows) > 0 {
+		out += fmt.Sprintf("\nvar %s = %s.Register(%s,\n", p.Base, p.Hook, strconv.Quote(layout))
+	}
 	for len(rows) > 0 {
 		n := 1
 		for rows[n-1] != '\n' {
@@ -38,6 +40,9 @@ var %s = %s.Register(%s,
 		}
 		out += "\t" + strconv.Quote(string(rows[:n])) + sep + "\n"
 		rows = rows[n:]
+	}
+	if p.Expect > 0 {
+		out += fmt.Sprintf("\nfunc init() { %s.Expect(%d) }\n", p.Hook, p.Expect)
 	}
 	return []byte(out)
 }

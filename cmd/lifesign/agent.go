@@ -36,6 +36,7 @@ type agent struct {
 	judge   *judge.Judge
 	tell    *reporter
 	reached bool   // the table of who could serve whom was looked for
+	whole   bool   // the program has said what it is woven of, and that was looked at
 	found   uint64 // findings of something stuck
 	done    chan struct{}
 	running sync.WaitGroup
@@ -110,6 +111,7 @@ func (a *agent) watch() {
 			known = true
 			a.greet()
 		}
+		a.complete()
 		if wanted.Census && !a.reached {
 			a.reached = true
 			a.judge.Know(a.reach())
@@ -162,5 +164,17 @@ func (a *agent) greet() {
 		a.tell.say("nothing is watched: " + s)
 	} else if b := a.sampler.Blind(); b != "" {
 		a.tell.say("nothing can be proven: " + b)
+	}
+}
+
+// complete says so, once, if a part of the program lacks its hooks.
+func (a *agent) complete() {
+	if a.whole {
+		return
+	}
+	there, expected := a.page.Packages()
+	a.whole = expected > 0
+	if there < expected {
+		a.tell.say(fmt.Sprintf("%d of the program's %d woven packages have no hooks in them, and what these do is not watched: the build has taken plain files for woven ones (a -toolexec of its own?)", expected-there, expected))
 	}
 }

@@ -91,5 +91,9 @@ func (p *Page) SetVerdict(v page.Verdict) { p.view.SetVerdict(v) }
 // Report tells a worker that the work it has, its seq-th, is taken for dead.
 func (p *Page) Report(index int, seq uint64) { p.view.Report(index, seq) }
 
+// Packages returns how many woven packages are in the program, and how many it
+// ought to have, 0 if it has not said so yet.
+func (p *Page) Packages() (there, expected uint64) { return p.view.Packages() }
+
 // PID returns the process that has claimed the page, 0 if none has yet.
 func (p *Page) PID() int { return p.view.PID() }

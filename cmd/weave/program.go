@@ -56,8 +56,11 @@ func (b *builder) model(t *target) (m *analyze.Model, modules map[string]*load.M
 
 // count counts what is woven.
 func count(m *analyze.Model) Counts {
-	c := Counts{Packages: len(m.Packages), Skipped: len(m.Skipped)}
+	c := Counts{Skipped: len(m.Skipped)}
 	for _, p := range m.Packages {
+		if len(p.Files) > 0 {
+			c.Packages++
+		}
 		for _, f := range p.Files {
 			for _, s := range f.Sites {
 				if s.Kind.IsRegion() {

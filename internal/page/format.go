@@ -116,3 +116,11 @@ func (v *View) PID() int { return int(atomic.LoadUint64(&v.Header.PID)) }
 func (v *View) Claim(pid int) bool {
 	return atomic.CompareAndSwapUint64(&v.Header.PID, 0, uint64(pid))
 }
+
+// Packages returns how many woven packages are in the program, and how many it
+// ought to have, 0 if it has not said so yet.
+func (v *View) Packages() (there, expected uint64) {
+	h := v.Header
+	expected = atomic.LoadUint64(&h.Expected)
+	return atomic.LoadUint64(&h.Packages), expected
+}

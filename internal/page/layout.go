@@ -92,7 +92,9 @@ type Header struct {
 	ReachSize   uint64 // bytes of it
 	WorkerCount uint64 // workers in use
 	WorkersLost uint64 // workers there was no slot for
-	_           [layoutStart - 192 - 112]byte
+	Packages    uint64 // woven packages that are in the program
+	Expected    uint64 // those that it ought to have; 0 until its main package has said so
+	_           [layoutStart - 192 - 128]byte
 	Layout      [layoutSpace]byte // the Go runtime's layout, see ParseLayout
 
 	// What the watcher thinks of the program, written by it: first At, 0 while it

@@ -72,6 +72,7 @@ func filled(t testing.TB) []byte {
 	v.Workers[0] = Worker{Site: 4, Seq: 7, Since: 3e9, Budget: 2e9, Progress: 5, Last: 4e9, G: 17, Reported: 7}
 	v.Done[1] = 1
 	v.Header.ReachAt, v.Header.ReachSize = 0x500000, 77
+	v.Header.Packages, v.Header.Expected = 2, 3
 	v.SetVerdict(Verdict{At: 8e9, Code: VerdictInferred, Count: 2, Text: "goroutine 17 waits"})
 	return mem
 }
