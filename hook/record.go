@@ -154,8 +154,9 @@ func unwindMarks(c *page.Cell, p Point) {
 //go:noinline
 func unwindRecords(c *page.Cell, p Point) {
 	for i := records(c) - 1; i >= 0 && page.Later(c.Record[i].What, uint64(p)); i-- {
-		if c.Record[i].What&page.Held == 0 {
+		if w := c.Record[i].What; w&page.Held == 0 {
 			remove(c, i)
+			finish(Site(page.SiteOf(w)))
 		}
 	}
 }

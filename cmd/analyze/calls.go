@@ -112,6 +112,9 @@ func (v *visitor) statement(n *ast.CallExpr) (Rewrite, string) {
 		}
 		return v.listed(d, v.parent(3))
 	case *ast.ReturnStmt:
+		if _, several := v.info.TypeOf(n).(*types.Tuple); !several && v.noGenerics == "" {
+			return Rewrite{}, notStatement // what is deferred runs after the call: its end is to be noted first
+		}
 		for _, x := range s.Results {
 			if x != n && v.asksAny(x) {
 				return Rewrite{}, notStatement
@@ -132,8 +135,10 @@ func (v *visitor) statement(n *ast.CallExpr) (Rewrite, string) {
 // expression. why is why it is no statement.
 func (v *visitor) expression(n *ast.CallExpr, why string) (Rewrite, string) {
 	switch v.parent(0).(type) {
-	case *ast.GoStmt, *ast.DeferStmt:
+	case *ast.GoStmt:
 		return Rewrite{}, why
+	case *ast.DeferStmt:
+		return v.deferral(n, why)
 	}
 	switch t := v.info.TypeOf(n).(type) {
 	case nil:
@@ -148,6 +153,35 @@ func (v *visitor) expression(n *ast.CallExpr, why string) (Rewrite, string) {
 		return Rewrite{}, why + "; " + v.noGenerics
 	}
 	return Rewrite{Form: Expression, Start: v.offset(n.Pos()), Cut: v.offset(n.Pos()), End: v.offset(n.End())}, ""
+}
+
+// deferral returns the rewrite of the call n, which is deferred. why is what to
+// say if there is none. The hook calls the function in the deferred call's place:
+// for one that may call recover it is not the same.
+func (v *visitor) deferral(n *ast.CallExpr, why string) (Rewrite, string) {
+	f, ok := typeutil.Callee(v.info, n).(*types.Func)
+	if !ok || v.facts.sayings.of(f) != nil {
+		return Rewrite{}, why + ", and what it calls may call recover"
+	}
+	sig := f.Signature()
+	if _, known := blocks(f); !known || sig.Recv() != nil && types.IsInterface(sig.Recv().Type()) {
+		return Rewrite{}, why + ", and what it calls may call recover"
+	}
+	params := sig.Params()
+	r := Rewrite{Form: Deferred, Start: v.offset(n.Pos()), Cut: v.offset(n.Lparen), End: v.offset(n.End()), Func: "Deferred"}
+	switch {
+	case v.noGenerics != "":
+		return Rewrite{}, why + "; " + v.noGenerics
+	case sig.Results().Len() != 1 || sig.Variadic() || len(n.Args) != params.Len() || len(n.Args) > 1:
+		return Rewrite{}, why + ", and has other than one result and at most one argument"
+	case len(n.Args) == 0 && v.line(n.Lparen) != v.line(n.Rparen):
+		return Rewrite{}, why + ", and is spread over several lines"
+	case len(n.Args) == 1 && !types.Identical(v.info.TypeOf(n.Args[0]), params.At(0).Type()):
+		return Rewrite{}, why + ", and its argument is converted"
+	case len(n.Args) == 1:
+		r.Func = "Deferred1"
+	}
+	return r, ""
 }
 
 func (v *visitor) asksAny(list ...ast.Expr) bool {

@@ -128,6 +128,12 @@ const (
 	// Expression is a call with one result that stands in an expression: `f(x)` →
 	// `lsrt.X1(lsrt.Into(lsbase+1), f(x))`.
 	Expression Form = "expression"
+
+	// Deferred is a deferred call with one result and at most one argument:
+	// `f.Close()` → `lsrt.Deferred(lsbase+1, f.Close)`, `g(x)` →
+	// `lsrt.Deferred1(lsbase+1, g, x)`. Cut is the opening parenthesis, Func which
+	// of the two.
+	Deferred Form = "deferred"
 )
 
 // Rewrite says how to rewrite one piece of a file. It has no meaning without
@@ -139,7 +145,7 @@ type Rewrite struct {
 	Start int    `json:"start"`           // where it begins
 	Cut   int    `json:"cut"`             // where the text that changes begins, see the forms
 	End   int    `json:"end"`             // where it ends
-	Func  string `json:"func,omitempty"`  // Method, MethodExpr, Recv: the function of package hook
+	Func  string `json:"func,omitempty"`  // Method, MethodExpr, Recv, Deferred: the function of package hook
 	Addr  bool   `json:"addr,omitempty"`  // Method, MethodExpr: the address is taken
 	Path  string `json:"path,omitempty"`  // Method, MethodExpr: the embedded fields that lead to the lock, ".a.Mutex"
 	Call  bool   `json:"call,omitempty"`  // Method: it is called, not taken as a value

@@ -49,6 +49,8 @@ func (w *weaver) rewrite(r *analyze.Rewrite) error {
 	case analyze.Expression:
 		w.insert(r.Start, fmt.Sprintf("%s.X1(%s, ", w.hook, w.call("Into", r)), r.Start, r.End)
 		w.close(r, ")")
+	case analyze.Deferred:
+		return w.deferred(r)
 	default:
 		return fmt.Errorf("the model has the form %q, which is not known", r.Form)
 	}
@@ -119,6 +121,20 @@ func (w *weaver) methodExpr(r *analyze.Rewrite) {
 	lines := strings.Repeat("\n", bytes.Count(w.src[r.Cut:r.End], []byte("\n")))
 	body := fmt.Sprintf(") {%s %s%s%s%s) }", lines, w.open(fn, r), amp, r.Var, r.Path)
 	w.edits = append(w.edits, edit{off: r.Cut, del: r.End - r.Cut, text: body, lo: r.Start, hi: r.End, closes: true})
+}
+
+// deferred takes the call apart: the arguments follow the function.
+func (w *weaver) deferred(r *analyze.Rewrite) error {
+	if !bytes.HasPrefix(w.src[r.Cut:], []byte("(")) {
+		return fmt.Errorf("there is no parenthesis at byte %d", r.Cut)
+	}
+	comma := ""
+	if r.Func != "Deferred" {
+		comma = ", "
+	}
+	w.insert(r.Start, w.open(r.Func, r), r.Start, r.End)
+	w.replace(r.Cut, 1, comma, r)
+	return nil
 }
 
 const arrow = "<-"

@@ -56,6 +56,7 @@ func TestRewriteRefuses(t *testing.T) {
 		{"backwards", []analyze.Rewrite{{Form: analyze.Guard, Start: 5, Cut: 4, End: 6}}, "at bytes"},
 		{"no arrow to send by", []analyze.Rewrite{{Form: analyze.Send, Start: arrow - 3, Cut: arrow - 1, End: arrow + 4}}, "no <-"},
 		{"no arrow to receive by", []analyze.Rewrite{{Form: analyze.Recv, Start: arrow - 1, Cut: arrow, End: arrow + 4}}, "no <-"},
+		{"no parenthesis", []analyze.Rewrite{{Form: analyze.Deferred, Start: arrow - 3, Cut: arrow, End: arrow + 4}}, "no parenthesis"},
 		{"no keyword", []analyze.Rewrite{{Form: analyze.Hoist, Start: arrow, Cut: arrow, End: arrow + 4, Word: "if"}}, "no if"},
 		{"no semicolon", []analyze.Rewrite{{Form: analyze.Hoist, Start: arrow, Cut: arrow, End: arrow + 2, Word: "<-"}}, "no semicolon"},
 		{"overlap", []analyze.Rewrite{
@@ -103,7 +104,7 @@ func FuzzRewrite(f *testing.F) {
 	f.Add("package a\n\nfunc f() {\nif x := 1; x > 0 {\n}\nfor v := range ch {\n}\n}\n", []byte{9, 22, 31, 44, 6, 48, 58, 60, 0, 21, 21, 63})
 	forms := []analyze.Form{
 		analyze.Guard, analyze.Loop, analyze.Method, analyze.MethodExpr, analyze.Send, analyze.Recv,
-		analyze.Range, analyze.Select, analyze.Statement, analyze.Hoist, "unknown", analyze.Request, analyze.Expression,
+		analyze.Range, analyze.Select, analyze.Statement, analyze.Hoist, "unknown", analyze.Request, analyze.Expression, analyze.Deferred,
 	}
 	f.Fuzz(func(t *testing.T, src string, raw []byte) {
 		p := modelOf(src).Packages[0]
