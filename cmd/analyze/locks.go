@@ -123,7 +123,10 @@ func (v *visitor) addLock(n *ast.SelectorExpr, m lockMethod, r Rewrite) {
 	} else {
 		o.site = v.site(m.kind, n.Sel.Pos(), v.lockName(n, r))
 		if m.kind.IsLock() {
-			o.lock = &lock{v.fn().group, key, m.family, r.Start}
+			o.lock = &lock{group: v.fn().group, key: key, family: m.family, offset: r.Start}
+			if call, ok := v.parent(0).(*ast.CallExpr); ok && r.Call {
+				o.lock.call = call.Lparen
+			}
 		} else {
 			v.idleAtHead(o, v.parent(0))
 		}

@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"go/ast"
+	"go/token"
 	"go/types"
 
 	"golang.org/x/tools/go/types/typeutil"
@@ -20,6 +21,7 @@ type lock struct {
 	key    string // see lockKey
 	family string
 	offset int
+	call   token.Pos // the parenthesis of the call, token.NoPos if it is none
 }
 
 // release is a release of a lock.
@@ -58,10 +60,8 @@ func (v *visitor) lent(n *ast.UnaryExpr) {
 	}
 }
 
-// pair marks the acquisitions whose function releases what they take: further
-// down, or by defer. A release further up is that of another acquisition, as in
-// a function that gives up its caller's lock for a while. A lock that somebody
-// else may release too is never paired.
+// pair marks the acquisitions whose function releases what they take on every
+// way out. A lock that somebody else may release too is never paired.
 func (v *visitor) pair() {
 	for _, r := range v.releases {
 		if r.group.given && !v.takes(r) {
@@ -69,15 +69,8 @@ func (v *visitor) pair() {
 		}
 	}
 	for _, o := range v.ops {
-		if o.lock == nil || v.shared[o.lock.key] {
-			continue
-		}
-		for _, r := range v.releases {
-			if r.group == o.lock.group && r.key == o.lock.key && r.family == o.lock.family &&
-				(r.deferred || r.offset > o.lock.offset) {
-				o.site.Paired = true
-				break
-			}
+		if o.lock != nil {
+			o.site.Paired = !v.shared[o.lock.key] && v.facts.kept[o.lock.call]
 		}
 	}
 }

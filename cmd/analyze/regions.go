@@ -47,6 +47,7 @@ type facts struct {
 	sayings  *sayings
 	classes  *classes     // of channels, WaitGroups and Conds
 	confined *confinement // locks that only those release who have taken them
+	kept     keeping      // acquisitions that their function releases on every way out
 }
 
 // search finds the facts.
@@ -82,7 +83,7 @@ func search(ctx context.Context, prog *load.Program, scope Scope, said *sayings,
 	return &facts{
 		inScope: w.inScope, regions: regions, requests: w.requests, near: w.nearest(sorted, regions),
 		targets: w.targets(sorted, said), nils: w.nils(sorted), unsure: converted(sorted, prog.Fset), sayings: said,
-		classes: classify(prog, sorted, graph), confined: confine(sorted, graph),
+		classes: classify(prog, sorted, graph), confined: confine(sorted, graph), kept: keep(program, sorted, w.inScope),
 	}, nil
 }
 

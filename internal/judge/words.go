@@ -180,7 +180,7 @@ func (t *teller) strayed(l *lock) string {
 	}
 	h := l.holders()[l.pick]
 	away := t.j.clock.honest - h.fact.away
-	if h.rec.Site.Paired || h.fact.away < 0 || h.fact.strays < manyStrays || away < t.j.fallback-2*t.j.floor {
+	if h.rec.Site.Paired || h.rec.Site.Confined || h.fact.away < 0 || h.fact.strays < manyStrays || away < t.j.fallback-2*t.j.floor {
 		return ""
 	}
 	return fmt.Sprintf("goroutine %d took it at %s and has left package %s: in each of %d looks over %s it was elsewhere",
@@ -262,11 +262,11 @@ func (t *teller) refuted(v event.Verdict) string {
 }
 
 // paired reports whether every lock that c rests on was taken where the same
-// function releases it. Any other may rightly be released by somebody who is
+// function releases it, or is released by nobody who has not taken it. Any other may rightly be released by somebody who is
 // in no chain.
 func (c *core) paired() bool {
 	for _, h := range c.holds {
-		if !h.rec.Site.Paired {
+		if !h.rec.Site.Paired && !h.rec.Site.Confined {
 			return false
 		}
 	}
