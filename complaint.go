@@ -79,13 +79,18 @@ func (b *board) list() []event.Finding {
 	for _, f := range b.standing {
 		all = append(all, f)
 	}
+	sortFindings(all)
+	return all
+}
+
+// sortFindings puts the oldest first.
+func sortFindings(all []event.Finding) {
 	sort.Slice(all, func(i, j int) bool {
 		if all[i].At != all[j].At {
 			return all[i].At < all[j].At
 		}
 		return all[i].What < all[j].What
 	})
-	return all
 }
 
 // placed is where somebody complains: in the source, or under a name.

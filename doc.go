@@ -12,8 +12,7 @@
 // Somebody has to judge what the program does. That is the agent, if the program
 // runs under lifesign run, and otherwise the program itself, if it says so:
 //
-//	stop := lifesign.Watch(lifesign.Options{})
-//	defer stop()
+//	stop, err := lifesign.Watch(lifesign.Options{})
 //
 // Both use the same code and the same data: the vitals page, memory in which
 // workers and woven operations leave marks. An agent sees more. It goes on when
@@ -43,7 +42,7 @@
 // An idle worker is never judged. One that is busy beyond its budget is stuck,
 // inferred. Time in which the process did not run, because it was stopped,
 // suspended or starved, is not counted against it. Groups say whether one of
-// several has to be stuck (AnyOf), or all that have work (AllOf). A worker that
+// several has to be stuck (AnyOf), or all (AllOf). A worker that
 // was reported learns it by Reported and by its Context, and should stop, for
 // another may have been set to its work.
 //

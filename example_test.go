@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/lifesign-go/lifesign"
+	"github.com/lifesign-go/lifesign/event"
 )
 
 func ExampleNewWorker() {
@@ -104,7 +105,17 @@ func ExampleVar() {
 }
 
 func ExampleCurrent() {
-	s := lifesign.Current()
-	fmt.Println(s.Verdict, s.By == lifesign.Nobody)
-	// Output: unknown true
+	if s := lifesign.Current(); s.Verdict == event.Stuck && s.Class == event.Proven {
+		fmt.Println("give up the lease:", s.What)
+	}
+	// Output:
+}
+
+func ExampleWatch() {
+	stop, err := lifesign.Watch(lifesign.Options{End: lifesign.EndProven})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer stop()
+	// Output:
 }

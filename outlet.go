@@ -2,6 +2,7 @@ package lifesign
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/lifesign-go/lifesign/event"
 )
@@ -15,6 +16,7 @@ const maxQueue = 64
 type outlet struct {
 	queue chan event.Finding
 	done  chan struct{}
+	owed  int32 // findings that were put and are not reported yet; atomic
 }
 
 func newOutlet(report func(event.Finding)) *outlet {
@@ -28,6 +30,7 @@ func (o *outlet) carry(report func(event.Finding)) {
 		select {
 		case f := <-o.queue:
 			report(f)
+			atomic.AddInt32(&o.owed, -1)
 		case <-o.done:
 			return
 		}
@@ -36,10 +39,19 @@ func (o *outlet) carry(report func(event.Finding)) {
 
 // put never waits.
 func (o *outlet) put(f event.Finding) {
+	atomic.AddInt32(&o.owed, 1)
 	select {
 	case o.queue <- f:
 	default:
+		atomic.AddInt32(&o.owed, -1)
 		atomic.AddUint64(&counts.Unheard, 1)
+	}
+}
+
+// drain waits until everything is reported, but not for longer than limit.
+func (o *outlet) drain(limit time.Duration) {
+	for end := time.Now().Add(limit); atomic.LoadInt32(&o.owed) > 0 && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
 	}
 }
 

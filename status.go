@@ -63,7 +63,7 @@ func read(v *page.View, now int64) Status {
 		return unknown(Nobody, -1, "nobody judges this program: it was not started by lifesign run, and has not called lifesign.Watch")
 	}
 	s := Status{By: Watcher, Found: w.Count, Age: time.Duration(now - w.At)}
-	if v.PID() != 0 {
+	if v.PID() != 0 && atomic.LoadUint32(&watcherJudges) == 0 {
 		s.By = Agent
 	}
 	if now-w.At > int64(maxAge) {

@@ -43,9 +43,8 @@ type WorkerOption func(*event.Site)
 // AnyOf puts a worker into a group that is stuck when any one of it is.
 func AnyOf(group string) WorkerOption { return func(s *event.Site) { s.Object = group } }
 
-// AllOf puts a worker into a group that is stuck when all of it are that have
-// work: workers that stand for each other, such as those that take from one
-// queue.
+// AllOf puts a worker into a group that is stuck when all of it are: workers
+// that stand for each other, such as those that take from one queue.
 func AllOf(group string) WorkerOption {
 	return func(s *event.Site) { s.Object = page.AllOfGroup + group }
 }

@@ -79,6 +79,7 @@ type RegionMark struct {
 // declared.
 type WorkerMark struct {
 	Index     int    // its slot in the page
+	Site      Site   // where it was declared
 	Name      string // as the author calls it
 	Group     string // of workers that stand for each other, "" if it stands alone
 	All       bool   // the group is stuck when all of it is; otherwise when one is

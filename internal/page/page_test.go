@@ -130,7 +130,7 @@ func TestReadWhatWasWritten(t *testing.T) {
 		}},
 		Orphans: []event.Orphan{{Goroutine: 11, Record: event.Record{Site: someSites[1], Seq: 4, Object: 0xc000300000, Since: 2e9, Held: true, Done: true}}},
 		Foreign: map[uint64]bool{0xc000400000: true},
-		Workers: []event.WorkerMark{{Name: "ingest", Group: "writers", All: true, Busy: true, Goroutine: 17, Seq: 7, Since: 3e9, Budget: 2e9, Progress: 5, Last: 4e9, Reported: true}},
+		Workers: []event.WorkerMark{{Site: someSites[3], Name: "ingest", Group: "writers", All: true, Busy: true, Goroutine: 17, Seq: 7, Since: 3e9, Budget: 2e9, Progress: 5, Last: 4e9, Reported: true}},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", got, want)

@@ -30,7 +30,7 @@ func (r *Reader) readWorkers(into *Reading) {
 		s := &r.sites[site-1]
 		seq := atomic.LoadUint64(&w.Seq)
 		m := event.WorkerMark{
-			Index: i, Name: s.Func, Group: strings.TrimPrefix(s.Object, AllOfGroup), All: strings.HasPrefix(s.Object, AllOfGroup),
+			Index: i, Site: *s, Name: s.Func, Group: strings.TrimPrefix(s.Object, AllOfGroup), All: strings.HasPrefix(s.Object, AllOfGroup),
 			Busy: seq&1 == 1, Seq: seq, Goroutine: atomic.LoadUint64(&w.G),
 			Since: int64(atomic.LoadUint64(&w.Since)), Budget: int64(atomic.LoadUint64(&w.Budget)),
 			Progress: atomic.LoadUint64(&w.Progress), Last: int64(atomic.LoadUint64(&w.Last)),

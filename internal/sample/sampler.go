@@ -71,7 +71,7 @@ func (s *Sampler) Sample(want Wanted) (sample event.Sample, ok bool, err error) 
 	s.prepare()
 	sample = event.Sample{
 		At:         clock.Monotonic(),
-		Process:    s.Kernel.Process(),
+		Process:    s.process(),
 		Goroutines: s.reading.Goroutines,
 		Orphans:    s.reading.Orphans,
 		Foreign:    s.reading.Foreign,
@@ -84,6 +84,15 @@ func (s *Sampler) Sample(want Wanted) (sample event.Sample, ok bool, err error) 
 	}
 	sample.Words = s.words(want.Words)
 	return sample, true, nil
+}
+
+// process asks the kernel about the process. About itself a process need not
+// ask: it runs.
+func (s *Sampler) process() event.Process {
+	if s.source.Own {
+		return event.Process{RanNS: -1}
+	}
+	return s.Kernel.Process()
 }
 
 // Off says why the program's hooks write nothing, "" if they do. It is for after

@@ -137,6 +137,8 @@ func waitsFor(s event.Site) string {
 		return "waits in a select"
 	case event.Never:
 		return "waits for ever"
+	case event.Worker:
+		return "has had work, as the worker " + s.Func + ","
 	default:
 		return "is in " + s.Object
 	}
