@@ -20,11 +20,15 @@ func (m mount) fuse() bool {
 	return m.kind == "fuse" || m.kind == "fuseblk" || m.kind == "virtiofs" || strings.HasPrefix(m.kind, "fuse.")
 }
 
+func (m mount) nfs() bool { return m.kind == "nfs" || m.kind == "nfs4" }
+
 // name says what there is to be counted for a system call on m.
 func (m mount) name() string {
 	switch {
 	case m.fuse():
 		return "the FUSE file system at " + m.point
+	case m.nfs():
+		return fmt.Sprintf("the NFS file system at %s from %s", m.point, m.source)
 	case m.major != 0:
 		return fmt.Sprintf("block device %d:%d", m.major, m.minor)
 	}

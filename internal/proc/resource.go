@@ -15,7 +15,8 @@ import (
 
 // resource finds out what a system call works on, and whether that answers
 // anybody. It returns nil for a call that works on nothing which could be asked.
-func (k Kernel) resource(d call, c syscall) *event.Resource {
+// wchan is the kernel function that the thread sleeps in.
+func (k Kernel) resource(d call, c syscall, wchan string) *event.Resource {
 	var r event.Resource
 	var m mount
 	var err error
@@ -34,7 +35,7 @@ func (k Kernel) resource(d call, c syscall) *event.Resource {
 	}
 	if err == nil && r.Name == "" {
 		r.Name = m.name()
-		err = k.count(m, &r)
+		err = k.count(m, wchan, &r)
 	}
 	if err != nil {
 		r.Err = err.Error()
@@ -130,14 +131,15 @@ func (k Kernel) text(addr uint64) (string, error) {
 }
 
 // count reads what the kernel counts of the file system of m.
-func (k Kernel) count(m mount, r *event.Resource) error {
-	if m.fuse() {
-		return k.countFUSE(m, r)
-	}
-	if m.major != 0 {
+func (k Kernel) count(m mount, wchan string, r *event.Resource) error {
+	switch {
+	case m.fuse():
+		return k.countFUSE(m, wchan, r)
+	case m.nfs():
+		return k.countNFS(m, wchan, r)
+	case m.major != 0:
 		return k.countDevice(fmt.Sprintf("%d:%d", m.major, m.minor), r)
-	}
-	if !strings.HasPrefix(m.source, "/dev/") {
+	case !strings.HasPrefix(m.source, "/dev/"):
 		return errNotCounted
 	}
 	// Some file systems, btrfs for one, have a number of their own.
@@ -151,21 +153,74 @@ func (k Kernel) count(m mount, r *event.Resource) error {
 }
 
 // countFUSE reads how many requests a FUSE server has not answered. The kernel
-// does not count those that it has.
-func (k Kernel) countFUSE(m mount, r *event.Resource) error {
+// does not count those that it has. Where the control file system is not
+// mounted, as in containers, a thread that sleeps in the wait for an answer
+// shows that there is one request: its own.
+func (k Kernel) countFUSE(m mount, wchan string, r *event.Resource) error {
 	// The directory is named by the kernel's own form of the device's number.
 	dir := filepath.Join(k.Sys, "fs", "fuse", "connections")
 	b, err := os.ReadFile(filepath.Join(dir, strconv.FormatUint(uint64(m.major)<<20|uint64(m.minor), 10), "waiting"))
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && wchan == "request_wait_answer":
+		r.InFlight = 1
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("nothing of it is in %s (mount -t fusectl fusectl %s)", dir, dir)
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
 	if r.InFlight, err = strconv.ParseUint(strings.TrimSpace(string(b)), 10, 64); err != nil {
 		return fmt.Errorf("waiting requests: %w", err)
 	}
 	return nil
+}
+
+// countNFS reads how many calls a server has answered, and how many it has not.
+// A call that could not even be sent is in flight, too: its thread waits for it.
+func (k Kernel) countNFS(m mount, wchan string, r *event.Resource) error {
+	b, err := os.ReadFile(k.path("mountstats"))
+	if err != nil {
+		return err
+	}
+	sent, answered, ok := parseMountstats(b, m.point)
+	if !ok {
+		return errNotCounted
+	}
+	r.Completed = answered
+	if sent > answered {
+		r.InFlight = sent - answered
+	} else if strings.HasPrefix(wchan, "rpc_wait") {
+		r.InFlight = 1
+	}
+	return nil
+}
+
+// parseMountstats adds up the calls sent and answered over the connections of
+// the file system that is mounted last at point:
+//
+//	device srv:/x mounted on /mnt with fstype nfs4 statvers=1.1
+//		xprt:	tcp 875 1 2 0 0 11 10 …
+//
+// After the protocol come port, binds, connects, two times, calls sent and
+// calls answered (net/sunrpc/xprtsock.c, xs_tcp_print_stats).
+func parseMountstats(b []byte, point string) (sent, answered uint64, ok bool) {
+	inside := false
+	for _, line := range strings.Split(string(b), "\n") {
+		f := strings.Fields(line)
+		switch {
+		case len(f) > 4 && f[0] == "device" && f[2] == "mounted" && f[3] == "on":
+			if inside = unescape(f[4]) == point; inside {
+				sent, answered, ok = 0, 0, false
+			}
+		case inside && len(f) > 8 && f[0] == "xprt:" && (f[1] == "tcp" || f[1] == "rdma"):
+			s, err1 := strconv.ParseUint(f[7], 10, 62)
+			a, err2 := strconv.ParseUint(f[8], 10, 62)
+			if err1 == nil && err2 == nil {
+				sent, answered, ok = sent+s, answered+a, true
+			}
+		}
+	}
+	return sent, answered, ok
 }
 
 // countDevice reads a block device's counters. A partition's flushes are

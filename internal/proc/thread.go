@@ -65,7 +65,7 @@ func (k Kernel) Thread(tid int) event.Thread {
 		t.Syscall = c.number
 		if d, known := calls[k.Arch][c.number]; known {
 			t.Name = d.name
-			t.Resource = k.resource(d, c)
+			t.Resource = k.resource(d, c, t.Wchan)
 		}
 	}
 	return t

@@ -35,6 +35,19 @@ func tree(t *testing.T, files map[string]string) string {
 	return root
 }
 
+const mountstats = `device rootfs mounted on / with fstype rootfs
+device srv:/x mounted on /net with fstype nfs4 statvers=1.1
+	opts:	rw,vers=4.2
+	xprt:	tcp 0 0 2 0 11 100 90 0 500 0 2 5 5
+	xprt:	tcp 0 0 2 0 11 30 30 0 500 0 2 5 5
+	per-op statistics
+	        NULL: 1 1 0 44 24 0 0 0
+device srv:/y mounted on /idle with fstype nfs statvers=1.1
+	xprt:	tcp 0 0 2 0 11 7 7 0 500 0 2 5 5
+device srv:/z mounted on /none with fstype nfs statvers=1.1
+	xprt:	local 0 0 2 0 11 7 7
+`
+
 const mountinfo = `21 28 0:20 / /proc rw,relatime shared:5 - proc proc rw
 28 1 254:0 / / rw,relatime - ext4 /dev/root rw,discard
 40 28 0:52 / /mnt/a\040b rw,nosuid - fuse.rawBridge go-fuse rw,user_id=0
@@ -43,6 +56,10 @@ const mountinfo = `21 28 0:20 / /proc rw,relatime shared:5 - proc proc rw
 43 28 8:17 /sub /data rw - xfs /dev/sdb1 rw
 44 28 8:18 / /data rw - xfs /dev/sdb2 rw
 45 28 8:33 / /win rw - fuseblk /dev/sdc1 rw
+46 28 0:60 / /net rw - nfs4 srv:/x rw,vers=4.2
+47 28 0:61 / /idle rw - nfs srv:/y rw,vers=3
+48 28 0:62 / /none rw - nfs srv:/z rw,vers=3
+49 28 0:63 / /bare rw - fuse.other other rw
 a line that makes no sense
 `
 
@@ -55,6 +72,11 @@ func world(t *testing.T, call string) Kernel {
 		"proc/7/task/8/status":                    "Name:\ta\nvoluntary_ctxt_switches:\t40\nnonvoluntary_ctxt_switches:\t2\n",
 		"proc/7/task/8/wchan":                     "request_wait_answer",
 		"proc/7/task/8/syscall":                   call + " 0x7ffc 0x45f0\n",
+		"proc/7/mountstats":                       mountstats,
+		"proc/7/fdinfo/10":                        "mnt_id:\t46\n",
+		"proc/7/fdinfo/11":                        "mnt_id:\t47\n",
+		"proc/7/fdinfo/12":                        "mnt_id:\t48\n",
+		"proc/7/fdinfo/13":                        "mnt_id:\t49\n",
 		"proc/7/mountinfo":                        mountinfo,
 		"proc/7/cwd":                              "→/mnt/a b/c",
 		"proc/7/fdinfo/3":                         "pos:\t0\nflags:\t02\nmnt_id:\t28\nino:\t1\n",
@@ -105,6 +127,10 @@ func TestThread(t *testing.T) {
 		"a path at no address":   {"2 0x4000 0x0 0x0 0x0 0x0 0x0", 2, "open", event.Resource{Err: "no memory"}},
 		"a path without an end":  {"2 0x5000 0x0 0x0 0x0 0x0 0x0", 2, "open", event.Resource{Err: "without an end"}},
 		"fuse on a device":       {"2 0x6000 0x0 0x0 0x0 0x0 0x0", 2, "open", event.Resource{Name: "the FUSE file system at /win", InFlight: 1}},
+		"write on NFS":           {"1 0xa 0x0 0x0 0x0 0x0 0x0", 1, "write", event.Resource{Name: "the NFS file system at /net from srv:/x", InFlight: 10, Completed: 120}},
+		"read on NFS at rest":    {"0 0xb 0x0 0x0 0x0 0x0 0x0", 0, "read", event.Resource{Name: "the NFS file system at /idle from srv:/y", Completed: 7}},
+		"NFS by other means":     {"0 0xc 0x0 0x0 0x0 0x0 0x0", 0, "read", event.Resource{Name: "the NFS file system at /none from srv:/z", Err: "counts nothing"}},
+		"FUSE without control":   {"74 0xd 0x0 0x0 0x0 0x0 0x0", 74, "fsync", event.Resource{Name: "the FUSE file system at /bare", InFlight: 1}},
 		"futex":                  {"202 0x4 0x0 0x0 0x0 0x0 0x0", 202, "futex", event.Resource{}},
 		"a call without a name":  {"999 0x4 0x0 0x0 0x0 0x0 0x0", 999, "", event.Resource{}},
 		"no call":                {"-1", -1, "", event.Resource{}},
@@ -166,8 +192,25 @@ func TestThreadsThatCannotBeAsked(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(k.Sys, "fs")); err != nil {
 		t.Fatal(err)
 	}
-	if got := k.Thread(8); got.Resource == nil || !strings.Contains(got.Resource.Err, "mount -t fusectl") {
-		t.Errorf("without fusectl: %+v", got.Resource)
+	for wchan, want := range map[string]string{"request_wait_answer": "", "folio_wait_bit_common": "mount -t fusectl"} {
+		if err := os.WriteFile(k.path("task", "8", "wchan"), []byte(wchan), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		r := k.Thread(8).Resource
+		if r == nil || !strings.Contains(r.Err, want) || (r.Err == "") != (want == "") || (r.InFlight == 1) != (want == "") {
+			t.Errorf("in %s, without fusectl: %+v", wchan, r)
+		}
+	}
+}
+
+// A call that the client could not send is in flight.
+func TestNFSThatCannotBeReached(t *testing.T) {
+	k := world(t, "0 0xb 0x0 0x0 0x0 0x0 0x0")
+	if err := os.WriteFile(k.path("task", "8", "wchan"), []byte("rpc_wait_bit_killable"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if r := k.Thread(8).Resource; r == nil || r.InFlight != 1 || r.Completed != 7 || r.Err != "" {
+		t.Errorf("%+v", r)
 	}
 }
 
@@ -231,6 +274,7 @@ func TestCallsAreTheSameEverywhere(t *testing.T) {
 
 func FuzzParsers(f *testing.F) {
 	f.Add([]byte(mountinfo))
+	f.Add([]byte(mountstats))
 	f.Add([]byte("74 0x3 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0"))
 	f.Add([]byte("10 0 0 0 20 0 0 0 5 0 0 30 0 0 0 40 0"))
 	f.Add([]byte("voluntary_ctxt_switches:\t40\nnonvoluntary_ctxt_switches:\t2\n"))
@@ -242,6 +286,7 @@ func FuzzParsers(f *testing.F) {
 		parseBlockStat(b)
 		parseInflight(b)
 		parseMountID(b)
+		parseMountstats(b, "/net")
 		if c, ok := parseSyscall(b); ok && c.number < 0 {
 			t.Errorf("call %d in %q", c.number, b)
 		}
