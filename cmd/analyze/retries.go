@@ -22,11 +22,12 @@ var askers = map[string]string{
 // retries says why the endless loop n waits for the outside, and so may go
 // round for ever without getting anywhere: what it does that asks the outside,
 // itself or in loops that end. It is "" if nothing does, as in a loop that
-// compares and swaps, and in one over memory: ranges over channels get something
-// with every pass.
+// compares and swaps, and in one over memory; and for loops that get something
+// with every pass: a range over a channel, a loop that begins with a wait which
+// others serve, or with a ticker.
 func (v *visitor) retries(n ast.Stmt) string {
 	loop, ok := n.(*ast.ForStmt)
-	if !ok || endless(v.info, n) == "" {
+	if !ok || endless(v.info, n) == "" || v.isServed(loop.Body.List) {
 		return ""
 	}
 	why := ""
@@ -79,12 +80,44 @@ func (v *visitor) asksOutside(n ast.Node) string {
 		}
 	case *ast.UnaryExpr:
 		if n.Op == token.ARROW {
-			if c, ok := coreChan(v.info.TypeOf(n.X)); ok && typeName(c.Elem()) == "time.Time" {
+			if c, ok := coreChan(v.info.TypeOf(n.X)); ok && typeName(c.Elem()) == "time.Time" && !v.ticks(n.X) {
 				return "waits for time"
 			}
 		}
 	}
 	return ""
+}
+
+// isServed reports whether each pass of a loop with this body begins by waiting
+// for what others give it.
+func (v *visitor) isServed(body []ast.Stmt) bool {
+	switch h := v.head(body).(type) {
+	case nil:
+		return false
+	case *ast.SelectStmt:
+		for _, c := range h.Body.List {
+			x, receives := commOf(c.(*ast.CommClause).Comm).(*ast.UnaryExpr)
+			if !receives || !v.waitsForWork(x.X) || v.ticks(x.X) {
+				return true
+			}
+		}
+		return false
+	case *ast.UnaryExpr:
+		return !v.waitsForWork(h.X) || v.ticks(h.X)
+	}
+	return false
+}
+
+// ticks reports whether x is the channel of a ticker.
+func (v *visitor) ticks(x ast.Expr) bool {
+	switch x := ast.Unparen(x).(type) {
+	case *ast.SelectorExpr:
+		return x.Sel.Name == "C" && typeName(v.info.TypeOf(x.X)) == "time.Ticker"
+	case *ast.CallExpr:
+		f, ok := typeutil.Callee(v.info, x).(*types.Func)
+		return ok && f.FullName() == "time.Tick"
+	}
+	return false
 }
 
 // inLoop reports whether the loop visited stands in another endless loop of its

@@ -22,7 +22,7 @@ func (j *Judge) marks(g *graph, a *Actions) {
 		c := &g.s.Goroutines[i]
 		for k := range c.Regions {
 			m := &c.Regions[k]
-			if kind := m.Site.Kind; kind != event.Loop && kind != event.Request || g.s.At-m.Begun < briefly {
+			if kind := m.Site.Kind; kind != event.Loop && kind != event.Request || m.Site.Idle || g.s.At-m.Begun < briefly {
 				continue
 			}
 			f := j.touch(factKey{c.ID, uint64(m.Begun), asMark}, &m.Site, uint64(k))
