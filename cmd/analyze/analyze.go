@@ -75,6 +75,7 @@ func Analyze(ctx context.Context, prog *load.Program, c Config) (*Model, error) 
 		with[[3]string{r.Site.Package, r.Site.File, r.Site.Func}] = true
 	}
 	m.Stats.RegionFuncs = len(with)
+	m.Reach = reachTable(m, facts.flow, facts.classes)
 	return m, nil
 }
 

@@ -136,9 +136,7 @@ func lockDeclared(v ssa.Value) token.Pos {
 	if !ok {
 		return token.NoPos
 	}
-	switch types.TypeString(types.Unalias(p.Elem()), nil) {
-	case "sync.Mutex", "sync.RWMutex":
-	default:
+	if !isLock(p.Elem()) {
 		return token.NoPos
 	}
 	switch v := v.(type) {
@@ -154,6 +152,14 @@ func lockDeclared(v ssa.Value) token.Pos {
 		}
 	}
 	return token.NoPos
+}
+
+func isLock(t types.Type) bool {
+	n, ok := types.Unalias(t).(*types.Named)
+	if !ok || n.Obj().Pkg() == nil || n.Obj().Pkg().Path() != "sync" {
+		return false
+	}
+	return n.Obj().Name() == "Mutex" || n.Obj().Name() == "RWMutex"
 }
 
 // outermost returns what a literal's variable is bound to, out of all literals.

@@ -12,6 +12,11 @@ type Model struct {
 	Functions []Function `json:"functions"`
 	Skipped   []Skip     `json:"skipped"`
 	Stats     Stats      `json:"stats"`
+
+	// Reach is the table of who in the program could serve which wait, as package
+	// internal/reach encodes it; empty if there is nothing to tell. It changes with
+	// any package, so that only the main package may carry it.
+	Reach []byte `json:"reach,omitempty"`
 }
 
 // Stats says how much was looked at.

@@ -46,6 +46,7 @@ type facts struct {
 	unsure   unsure // locks that hooks cannot follow
 	sayings  *sayings
 	classes  *classes     // of channels, WaitGroups and Conds
+	flow     *flow        // who calls whom
 	confined *confinement // locks that only those release who have taken them
 	kept     keeping      // acquisitions that their function releases on every way out
 }
@@ -84,6 +85,7 @@ func search(ctx context.Context, prog *load.Program, scope Scope, said *sayings,
 		inScope: w.inScope, regions: regions, requests: w.requests, near: w.nearest(sorted, regions),
 		targets: w.targets(sorted, said), nils: w.nils(sorted), unsure: converted(sorted, prog.Fset), sayings: said,
 		classes: classify(prog, sorted, graph), confined: confine(sorted, graph), kept: keep(program, sorted, w.inScope),
+		flow: newFlow(prog, program, sorted, graph),
 	}, nil
 }
 

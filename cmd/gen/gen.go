@@ -47,7 +47,7 @@ func Weave(m *analyze.Model, read func(path string) ([]byte, error)) ([]File, er
 			}
 			out = append(out, File{p.Module, p.Path, f.Path, Apply(src, edits), edits, false})
 		}
-		out = append(out, File{p.Module, p.Path, p.Generated, Table(p, m.Runtime), nil, true})
+		out = append(out, File{p.Module, p.Path, p.Generated, Table(p, m.Runtime, m.Reach), nil, true})
 	}
 	return out, nil
 }

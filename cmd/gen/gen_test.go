@@ -85,7 +85,7 @@ func TestTableQuotes(t *testing.T) {
 		{Site: event.Site{Kind: event.Call, File: "a\tb\\c\"d`e\n.go", Func: "f", Line: 1}},
 		{Site: event.Site{Kind: event.Lock, Paired: true, Idle: true, Object: "ö"}, Ordinal: 1},
 	}
-	got := string(gen.Table(&p, "go1.26 amd64"))
+	got := string(gen.Table(&p, "go1.26 amd64", nil))
 	for _, want := range []string{
 		`"call\t-\t\ta\\tb\\\\c\"d` + "`" + `e\\n.go\t1\tf\t\t\n"+`,
 		`"lock\tip\t\t\t0\t\tö\t\n")`,

@@ -24,7 +24,8 @@ var update = flag.Bool("update", false, "rewrite the golden parts of testdata/*.
 // The files of each archive of testdata are a directory of one module, golden,
 // that is loaded and analysed once for all tests: an archive with a go.mod of
 // its own is a module beside it, in scope if its path begins with example.com. The files below want/ are what is to come out.
-// In them $DIR is the module's directory and LAYOUT the runtime's layout.
+// In them $DIR is the module's directory and LAYOUT the runtime's layout,
+// REACH the table of who could serve whom.
 
 const want = "want/"
 
@@ -195,6 +196,7 @@ func (w *world) output(name string) []txtar.File {
 	add := func(name, text string) {
 		text = strings.ReplaceAll(strings.ReplaceAll(text, w.dir, "$DIR"), "\r\n", "\n")
 		text = strings.ReplaceAll(text, w.model.Runtime, "LAYOUT")
+		text = strings.ReplaceAll(text, fmt.Sprintf("%q", w.model.Reach), "REACH")
 		out = append(out, txtar.File{Name: want + name, Data: []byte(text)})
 	}
 	for _, f := range w.files {

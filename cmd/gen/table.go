@@ -12,8 +12,9 @@ import (
 // p and the layout of the runtime, and so gives them their numbers. Go
 // initialises package variables in the order of their use, so that the numbers
 // are there before any woven function of p runs. A main package also says how
-// many packages must have been registered by then.
-func Table(p *analyze.Package, layout string) []byte {
+// many packages must have been registered by then, and carries the table of who
+// could serve whom.
+func Table(p *analyze.Package, layout string, reach []byte) []byte {
 	var rows []byte
 	for _, f := range p.Files {
 		for _, s := range f.Sites {
@@ -43,6 +44,9 @@ import %s %q
 	}
 	if p.Expect > 0 {
 		out += fmt.Sprintf("\nfunc init() { %s.Expect(%d) }\n", p.Hook, p.Expect)
+		if len(reach) > 0 {
+			out += fmt.Sprintf("\nfunc init() { %s.Reach(%q) }\n", p.Hook, reach)
+		}
 	}
 	return []byte(out)
 }
