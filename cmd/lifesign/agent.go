@@ -160,7 +160,9 @@ func verdict(at int64, a judge.Actions, found uint64) page.Verdict {
 // greet says what stands in the way of watching, if anything does.
 func (a *agent) greet() {
 	a.tell.watching(a.page.PID())
-	if s := a.sampler.Off(); s != "" {
+	if a.sampler.Bare() {
+		a.tell.say("only the workers that the program declares are watched: nothing is woven into it")
+	} else if s := a.sampler.Off(); s != "" {
 		a.tell.say("nothing is watched: " + s)
 	} else if b := a.sampler.Blind(); b != "" {
 		a.tell.say("nothing can be proven: " + b)

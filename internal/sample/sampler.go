@@ -99,18 +99,20 @@ func (s *Sampler) process() event.Process {
 // the first sample.
 func (s *Sampler) Off() string {
 	switch s.reading.State {
-	case page.StateOn:
+	case page.StateOn, page.StateBare:
 		return ""
 	case page.StateNoLayout:
 		return "the program's hooks are off: it was woven for another Go runtime than it was linked with"
-	case page.StateBare:
-		return "nothing is woven into the program but the workers it has declared"
 	case page.StateNoArch:
 		return "the program's hooks are off: they cannot tell goroutines apart on this architecture"
 	default:
 		return fmt.Sprintf("the program's hooks are off, in a state %d that this lifesign does not know", s.reading.State)
 	}
 }
+
+// Bare reports whether nothing is woven into the program: it has workers that its
+// author declared.
+func (s *Sampler) Bare() bool { return s.reading.State == page.StateBare }
 
 // Blind says why goroutines cannot be looked at, "" if they can.
 func (s *Sampler) Blind() string { return s.blind }
