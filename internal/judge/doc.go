@@ -66,20 +66,23 @@
 //
 // # Service
 //
-//	D. Who waits on a channel, a WaitGroup or a Cond waits for a service that the
-//	   site names by class, any of several in a select. If one that does work has
-//	   waited for its budget, all goroutines are looked at, and looked at again
-//	   after half the window.
-//	E. The hopeless are the largest set such that each waits for a lock of one of
-//	   them, as above, or for a service that, by the calls in the program's
-//	   source, nobody outside of the set comes to: neither by its stack, nor by
-//	   the function it began with if it runs and shows none, nor by what the
-//	   runtime starts by itself. Whose stack has a function that the source did
-//	   not show may come to anything.
-//	F. A class that is not known may be served by anybody. A wait for what nothing
-//	   in the program ever sends is a way to park a goroutine and is not told.
-//	G. Two censuses in a row that leave it no hope make stuck, inferred. What hangs
-//	   together is one finding; who hopes for somebody that was told is no news.
+//		D. Who waits on a channel, a WaitGroup or a Cond waits for a service that the
+//		   site names by class, any of several in a select. If one that does work has
+//		   waited for its budget, all goroutines are looked at, and looked at again
+//		   after half the window.
+//		E. The hopeless are the largest set such that each waits for a lock of one of
+//		   them, as above, or for a service that, by the calls in the program's
+//		   source, nobody outside of the set comes to: neither by its stack, nor by
+//		   the function it began with if it runs and shows none, nor by what the
+//		   runtime starts by itself. Whose stack has a function that the source did
+//		   not show may come to anything.
+//	    Where somebody may come, but the endless loop that used to serve it has
+//	    ended and no stack has a function in which it is served, the fallback
+//	    budget decides: a worker has died, and its queue fills.
+//	 F. A class that is not known may be served by anybody. A wait for what nothing
+//		   in the program ever sends is a way to park a goroutine and is not told.
+//		G. Two censuses in a row that leave it no hope make stuck, inferred. What hangs
+//		   together is one finding; who hopes for somebody that was told is no news.
 //
 // # Proof
 //

@@ -44,6 +44,8 @@ type Judge struct {
 	reports  []*report
 	reach    *reach.Table
 	knows    bool                    // whether there is such a table
+	regions  map[event.Site]int64    // endless loops that goroutines were in, and when they were last
+	noted    int64                   // when that was noted last
 	roots    map[uint64]reach.Answer // by goroutine: what those of the last census began with
 
 	// On the honest clock: when the next census may be, when one was called for
@@ -73,6 +75,7 @@ func New(c Config) *Judge {
 		episodes:   map[uint64]*episode{},
 		words:      map[uint64]lastWord{},
 		usual:      map[event.Site]*histogram{},
+		regions:    map[event.Site]int64{},
 	}
 }
 
@@ -96,6 +99,7 @@ func (j *Judge) Step(s event.Sample) Actions {
 		}
 	}
 	j.suspects(g, &a)
+	j.noteRegions(&s)
 	j.needy(g, &a)
 	j.marks(g, &a)
 	j.workers(g, &a)

@@ -104,6 +104,7 @@ func (j *Judge) hold(g *graph, waiting []*applicant, a *Actions) {
 	if len(ripe) > 0 {
 		j.tellUnserved(r, ripe, a)
 	}
+	j.deserted(r, waiting, a)
 	switch {
 	case len(unripe) > 0:
 		j.rest = 0

@@ -23,6 +23,7 @@ const told = "-- told --\n"
 //	# prose
 //	site NAME KIND OBJECT FILE:LINE FUNC [paired] [confined] [idle] [needs ITEM …]
 //	serves FILE:LINE NEED …   whom code there serves; all other code serves nobody
+//	mentions FILE:LINE NEED …   the same, but only by what it calls
 //	other ID               a goroutine without a cell, for "is"
 //	mark ID SITE COUNT     the region that the goroutine is in, and its passes
 //	worker NAME [[all] of GROUP] (idle | busy SEQ PROGRESS BUDGET [by ID])
@@ -141,7 +142,8 @@ func (p *player) line(line string) error {
 		return w.mark(args)
 	case "worker":
 		return w.worker(args)
-	case "serves":
+	case "serves", "mentions":
+		w.nears[args[0]] = verb == "mentions"
 		w.serves[args[0]] = map[string]bool{}
 		for _, n := range args[1:] {
 			w.serves[args[0]][n] = true

@@ -28,6 +28,7 @@ type world struct {
 	done    map[string]bool            // sites where an operation has come to its end
 	threads map[uint64]event.Thread    // of goroutines in a system call
 	reach   *reach.Table               // made of the lines "serves", when it is asked for first
+	nears   map[string]bool            // functions that come to what they serve by calls only
 	serves  map[string]map[string]bool // by function: what it serves
 	others  map[uint64]bool            // goroutines that have no cell
 	workers []event.WorkerMark
@@ -38,7 +39,7 @@ type world struct {
 func newWorld() *world {
 	return &world{
 		sites: map[string]event.Site{}, addrs: map[string]uint64{}, torn: map[uint64]event.Goroutine{},
-		done: map[string]bool{}, serves: map[string]map[string]bool{}, others: map[uint64]bool{}, threads: map[uint64]event.Thread{},
+		done: map[string]bool{}, serves: map[string]map[string]bool{}, nears: map[string]bool{}, others: map[uint64]bool{}, threads: map[uint64]event.Thread{},
 		looks: map[uint64]event.Look{}, words: map[string]event.Word{}, foreign: map[uint64]bool{},
 	}
 }
@@ -375,7 +376,11 @@ func (w *world) table() *reach.Table {
 		}
 		sort.Ints(all)
 		of[at] = len(d.Signatures)
-		d.Signatures = append(d.Signatures, reach.Signature{Reaches: all, Contains: all})
+		sig := reach.Signature{Reaches: all, Contains: all}
+		if w.nears[at] {
+			sig.Contains = nil
+		}
+		d.Signatures = append(d.Signatures, sig)
 	}
 	files := map[string][]reach.Span{}
 	for at, sig := range of {
