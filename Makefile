@@ -14,7 +14,7 @@ FUZZTIME    ?= 10s
 
 section = @printf '\n== %s\n' "$(1)"
 
-.PHONY: help build rig demo test quick vet fuzz testbed soak bench tidy arm64 clean
+.PHONY: help build rig demo test quick vet fuzz testbed controls soak bench tidy arm64 clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -25,7 +25,7 @@ build: ## build bin/lifesign
 
 # The rig is the testbed's own programs: the load and what judges lifesign.
 rig: build
-	$(TESTBED) go build -o $(BIN)/ ./natsload ./harness ./natsbench ./hookbench
+	$(TESTBED) go build -o $(BIN)/ ./natsload ./hungfs ./harness ./natsbench ./hookbench
 
 demo: rig ## find the deadlock of nats-server 2.12.1 under load, in about a minute
 	$(HARNESS) -demo
@@ -59,6 +59,9 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 
 testbed: rig ## real programs with real faults, their mended twins, stops and starvation
 	$(HARNESS)
+
+controls: rig ## real systems without a fault under full load, stopped, starved and collecting: 10 minutes each
+	$(HARNESS) -controls 10m
 
 soak: rig ## the mended twin under load for an hour, and the stops and starvation again and again
 	$(HARNESS) -soak 1h

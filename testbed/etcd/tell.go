@@ -7,6 +7,7 @@ import (
 	"math/bits"
 	"os"
 	"os/signal"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -16,6 +17,7 @@ import (
 // What a subject tells the harness: lines on standard output, times in
 // nanoseconds of CLOCK_MONOTONIC.
 //
+//	begin PID               who this is
 //	work TIME COUNT         so many units of healthy work are done
 //	fault TIME              the fault happened; a subject without one never says it
 //	end COUNT P50 P99       the totals, latencies of a unit in nanoseconds
@@ -28,6 +30,7 @@ var (
 	dir   = flag.String("dir", "", "an empty directory for stores")
 	after = flag.Duration("after", 2*time.Second, "how long until the fault is made; 0 is never")
 	lasts = flag.Duration("for", 20*time.Second, "how long in all")
+	storm = flag.Duration("storm", 0, "how long each storm of garbage collections lasts, one every 20s; 0 is none")
 	rate  = flag.Float64("rate", 0, "units of work a second at most; 0 is as fast as it goes")
 )
 
@@ -37,6 +40,10 @@ func begin() {
 	flag.Parse()
 	if *dir == "" {
 		fail("ask for a directory", fmt.Errorf("-dir is missing"))
+	}
+	fmt.Printf("begin %d\n", os.Getpid())
+	if *storm > 0 {
+		go storms(*storm)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	ctx, cancel := context.WithTimeout(ctx, *lasts)
@@ -54,6 +61,21 @@ func begin() {
 		os.Exit(0)
 	}()
 }
+
+// storms makes garbage and collects it, again and again.
+func storms(d time.Duration) {
+	for {
+		time.Sleep(20*time.Second - d)
+		for end := time.Now().Add(d); time.Now().Before(end); runtime.GC() {
+			garbage = make([][]byte, 1000)
+			for i := range garbage {
+				garbage[i] = make([]byte, 4<<10)
+			}
+		}
+	}
+}
+
+var garbage [][]byte // keeps the compiler from doing without
 
 // fail ends a subject that cannot do its work: its run is void.
 func fail(what string, err error) {

@@ -13,6 +13,37 @@ import (
 	"github.com/lifesign-go/lifesign/testbed/internal/child"
 )
 
+// disturbAll disturbs a process once the load has lasted for a while, and, if
+// the scenario says so, again and again in turn until the load is over.
+func (s scenario) disturbAll(ctx context.Context, pid int, over <-chan struct{}, story *loadStory) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-over:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	turns := []disturbance{s.disturb}
+	if s.disturb == everything {
+		turns = []disturbance{stopped, starved}
+	}
+	for i := 0; ; i++ {
+		wait(ctx, before)
+		story.mark(&story.from)
+		if ctx.Err() != nil {
+			return nil
+		}
+		err := turns[i%len(turns)].apply(ctx, pid)
+		story.mark(&story.to)
+		if err != nil || s.disturb != everything {
+			return err
+		}
+		wait(ctx, pause)
+	}
+}
+
 // apply disturbs the process for as long as disturbed says, and undoes it.
 func (d disturbance) apply(ctx context.Context, pid int) error {
 	switch d {
@@ -40,7 +71,8 @@ func stop(ctx context.Context, pid int) error {
 const lowest = 19
 
 // starve takes every CPU with a busy loop of its own, and gives the server the
-// lowest priority for good: taking it back needs privileges.
+// lowest priority until then, or, without the privilege to take it back, for
+// good.
 func starve(ctx context.Context, pid int) error {
 	if err := renice(pid, lowest); err != nil {
 		return err
@@ -55,6 +87,7 @@ func starve(ctx context.Context, pid int) error {
 	}
 	var loops []*child.Proc
 	defer func() {
+		_ = renice(pid, 0) // which takes privileges
 		for _, l := range loops {
 			l.Stop(0)
 		}

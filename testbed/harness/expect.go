@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/lifesign-go/lifesign/testbed/internal/subject"
 )
 
 // expectation is what lifesign must say of a fault. A scenario without one
@@ -21,6 +23,7 @@ type expectation struct {
 type naming struct {
 	role role
 	at   string
+	fn   string
 	why  string // what this place has to do with the fault
 }
 
@@ -38,9 +41,9 @@ var readAgain = expectation{
 	verdict: "stuck", class: "proven", cycle: true,
 	lock: "stream.mu",
 	named: []naming{
-		{waits, "server/stream.go:1339", "lastSeq takes the read lock again"},
-		{holds, "server/stream.go:5176", "getDirectRequest has held it since before"},
-		{waits, "server/stream.go:5344", "processJetStreamMsg queued for writing in between"},
+		{waits, "server/stream.go:1339", "(*stream).lastSeq", "lastSeq takes the read lock again"},
+		{holds, "server/stream.go:5176", "(*stream).getDirectRequest", "getDirectRequest has held it since before"},
+		{waits, "server/stream.go:5344", "(*stream).processJetStreamMsg", "processJetStreamMsg queued for writing in between"},
 	},
 	within: time.Second,
 }
@@ -104,4 +107,13 @@ func (e *expectation) tellsOf(f finding) bool {
 	return strings.HasSuffix(f.Place.Site.Object, e.lock) && slices.ContainsFunc(e.named, func(n naming) bool {
 		return n.role == waits && n.at == f.Place.at()
 	})
+}
+
+// places is what e has to be named, as subjects' own files say it.
+func (e *expectation) places() []subject.Place {
+	var ps []subject.Place
+	for _, n := range e.named {
+		ps = append(ps, subject.Place{At: []string{n.at}, Func: []string{n.fn}, Why: n.why})
+	}
+	return ps
 }

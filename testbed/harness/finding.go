@@ -14,6 +14,7 @@ import (
 
 // finding is a line of `lifesign run -json`: what the testbed needs of it.
 type finding struct {
+	Episode uint64    `json:"episode"`
 	Verdict string    `json:"verdict"`
 	Class   string    `json:"class"`
 	What    string    `json:"what"`
@@ -22,14 +23,42 @@ type finding struct {
 	Cycle   bool      `json:"cycle"`
 	Chain   []link    `json:"chain"`
 	Waiters []link    `json:"waiters"`
+	Shown   []shown   `json:"evidence"`
 	Time    time.Time `json:"time"`
 	PID     int       `json:"pid"`
 }
 
 type link struct {
-	Goroutine uint64 `json:"goroutine"`
-	Waits     *step  `json:"waits"`
-	Holds     *step  `json:"holds"`
+	Goroutine uint64  `json:"goroutine"`
+	Waits     *step   `json:"waits"`
+	Holds     *step   `json:"holds"`
+	Stack     []frame `json:"stack"`
+}
+
+type frame struct {
+	Func string `json:"func"`
+	File string `json:"file"`
+	Line int    `json:"line"`
+}
+
+// shown is a piece of evidence.
+type shown struct {
+	Source string `json:"source"`
+	At     int64  `json:"at"`
+}
+
+// first is the source that gave the earliest evidence.
+func (f finding) first() string {
+	if len(f.Shown) == 0 {
+		return "-"
+	}
+	e := f.Shown[0]
+	for _, other := range f.Shown[1:] {
+		if other.At < e.At {
+			e = other
+		}
+	}
+	return e.Source
 }
 
 type step struct {

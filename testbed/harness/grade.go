@@ -12,17 +12,48 @@ func (o outcome) grade() []string {
 		return []string{"void: " + o.err.Error()}
 	}
 	var wrong []string
-	if !o.scenario.alone {
-		wrong = o.scenario.expect.check(o.found)
+	switch {
+	case o.scenario.alone:
+	case o.scenario.self != nil && o.scenario.hangs:
+		wrong = o.gradeFindings()
+	default:
+		wrong = o.scenario.expect.check(stuckOnly(o.found))
 	}
-	if o.scenario.disturb != undisturbed && !o.load.felt() {
+	if d := o.scenario.disturb; d != undisturbed && d != everything && !o.load.felt() {
 		wrong = append(wrong, "the disturbance was not felt: "+o.load.rates())
 	}
 	if w := o.gradeLoad(); w != "" {
 		wrong = append(wrong, w)
 	}
-	if o.health != healthy {
+	if o.scenario.self == nil && o.health != healthy {
 		wrong = append(wrong, fmt.Sprintf("/healthz %d, want %d", o.health, healthy))
+	}
+	return wrong
+}
+
+// gradeFindings returns what is wrong with what was found in a subject that
+// makes its own fault. What is found after the fault beside it is a
+// consequence; what is found before is a false alarm.
+func (o outcome) gradeFindings() []string {
+	var wrong []string
+	places := o.scenario.self.Ought.Places
+	stuck := stuckOnly(o.found)
+	for _, f := range stuck {
+		if o.load.stall != nil && f.At < o.load.stall.LastAck {
+			wrong = append(wrong, fmt.Sprintf("before the fault: %s, %s: %s at %s", f.Verdict, f.Class, f.What, f.Place.at()))
+		}
+	}
+	switch {
+	case len(stuck) == 0 && o.scenario.self.Ought.Note == "":
+		wrong = append(wrong, "not found")
+	case len(stuck) > 0 && locate(stuck[0].finding, places) != operation:
+		wrong = append(wrong, fmt.Sprintf("%s at %s is not the operation", stuck[0].What, stuck[0].Place.at()))
+	}
+	if o.scenario.self.Disk && !o.again {
+		wrong = append(wrong, "the subject did not work again")
+	}
+	if o.scenario.self.Disk && !o.recovered {
+		wrong = append(wrong, "nothing said that it goes on again")
 	}
 	return wrong
 }
@@ -37,6 +68,7 @@ func (o outcome) gradeLoad() string {
 		return "the server stood still"
 	case o.load.end.Acked == 0:
 		return "nothing was published"
+	case o.scenario.disturb == everything:
 	case o.scenario.disturb != undisturbed && o.load.end.Acked <= o.load.to.Acked:
 		return "nothing was published after the disturbance"
 	}
@@ -47,10 +79,10 @@ func (o outcome) gradeLoad() string {
 // the file. The fault is dated by the last publish that was acknowledged: what
 // the load, a third process, can know.
 func (o outcome) took() (d time.Duration, ok bool) {
-	if o.load.stall == nil || len(o.found) == 0 {
+	if o.load.stall == nil || len(stuckOnly(o.found)) == 0 {
 		return 0, false
 	}
-	return time.Duration(o.found[0].seenAt - o.load.stall.LastAck), true
+	return time.Duration(stuckOnly(o.found)[0].seenAt - o.load.stall.LastAck), true
 }
 
 // median returns the median of how long the runs of a scenario took.

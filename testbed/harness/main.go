@@ -28,6 +28,7 @@ type flags struct {
 	bin, subjects string
 	short, demo   bool
 	soak          time.Duration
+	controls      time.Duration
 	only          string
 	runs          int
 	quiet         time.Duration
@@ -42,6 +43,7 @@ func main() {
 	flag.BoolVar(&f.short, "short", false, "the few runs that every test run has time for")
 	flag.BoolVar(&f.demo, "demo", false, "weave and run the faulty server once, and show what lifesign says")
 	flag.DurationVar(&f.soak, "soak", 0, "only what must stay silent, for about so long")
+	flag.DurationVar(&f.controls, "controls", 0, "only real systems without a fault under full load, for so long each")
 	flag.StringVar(&f.only, "only", "", "only the cases whose name contains this")
 	flag.IntVar(&f.runs, "runs", 5, "runs of each fault")
 	flag.DurationVar(&f.quiet, "quiet", 5*time.Minute, "how long a mended server runs")
@@ -59,17 +61,19 @@ func main() {
 
 var errNotAsExpected = errors.New("not everything is as expected")
 
-func (f flags) scenarios() []scenario {
+func (f flags) scenarios(modules map[string]subject.Module) []scenario {
 	var all []scenario
 	switch {
 	case f.demo:
 		all = []scenario{fault(1)}
 	case f.short:
-		all = short()
+		all = short(modules)
+	case f.controls > 0:
+		all = controls(f.controls)
 	case f.soak > 0:
 		all = soak(f.soak)
 	default:
-		all = full(f.runs, f.quiet)
+		all = full(modules, f.runs, f.quiet)
 	}
 	var chosen []scenario
 	for _, s := range all {
@@ -88,7 +92,7 @@ func (f flags) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	scenarios := f.scenarios()
+	scenarios := f.scenarios(r.modules)
 	if len(scenarios) == 0 {
 		return fmt.Errorf("no case is named %q", f.only)
 	}
@@ -104,6 +108,7 @@ func (f flags) run(ctx context.Context) error {
 			return err
 		}
 	}
+	t.addAll()
 	fmt.Println()
 	if err := t.w.Flush(); err != nil {
 		return err
@@ -124,27 +129,38 @@ func (f flags) runner() (runner, error) {
 	if err != nil {
 		return runner{}, err
 	}
-	return runner{bin: bin, subjects: subjects, weave: f.demo}, nil
+	r := runner{bin: bin, subjects: subjects, weave: f.demo, modules: map[string]subject.Module{}}
+	names, err := filepath.Glob(filepath.Join(subjects, "*", "subject.json"))
+	if err != nil {
+		return r, err
+	}
+	for _, name := range names {
+		dir := filepath.Dir(name)
+		if r.modules[filepath.Base(dir)], err = subject.Read(dir); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
 }
 
 // build builds the programs of the scenarios, each once.
 func (r runner) build(ctx context.Context, scenarios []scenario) error {
 	built := map[string]bool{}
 	for _, s := range scenarios {
-		program, dir := r.program(s), filepath.Join(r.subjects, s.subject)
+		program, module := r.program(s), r.modules[s.subject]
 		if built[program] || r.weave {
 			continue
 		}
 		built[program] = true
 		if s.alone {
 			fmt.Fprintf(os.Stderr, "building %s as it is\n", s.subject)
-			if err := subject.Plain(ctx, dir, program); err != nil {
+			if err := module.Plain(ctx, program); err != nil {
 				return err
 			}
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "weaving %s\n", s.subject)
-		took, err := subject.Woven(ctx, filepath.Join(r.bin, "lifesign"), dir, program)
+		took, err := module.Woven(ctx, filepath.Join(r.bin, "lifesign"), program)
 		if err != nil {
 			return err
 		}

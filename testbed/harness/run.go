@@ -25,8 +25,12 @@ type outcome struct {
 	scenario scenario
 	found    []seen
 	load     account
-	health   int   // the status of /healthz while the fault stood, or at the end
+	health   int   // the status of /healthz while the fault stood, or at the end; NATS only
 	err      error // why the run is void
+
+	// With a disk that hangs and answers again:
+	again     bool // the subject worked again
+	recovered bool // lifesign said so, of all that it had found
 }
 
 // runner knows where everything is.
@@ -35,12 +39,16 @@ type runner struct {
 	subjects string
 	scratch  string // for stores and logs, emptied by whoever made it
 	weave    bool   // weave as part of the run, for all to see
+	modules  map[string]subject.Module
 }
 
 // run runs s once.
 func (r runner) run(ctx context.Context, s scenario, dir string) outcome {
 	ctx, cancel := context.WithTimeout(ctx, s.duration()+slack+r.weaving())
 	defer cancel()
+	if s.self != nil {
+		return r.runSelf(ctx, s, dir)
+	}
 	o := outcome{scenario: s}
 	opts := r.options(s, dir)
 	log, err := os.Create(filepath.Join(dir, logName))
@@ -80,12 +88,13 @@ func (r runner) weaving() time.Duration {
 }
 
 func (r runner) options(s scenario, dir string) subject.Options {
-	o := subject.Options{Dir: dir}
+	o := subject.Options{Dir: dir, Env: s.env}
 	switch {
 	case s.alone:
 		o.Binary = r.program(s)
 	case r.weave:
-		o.Lifesign, o.Subject = filepath.Join(r.bin, "lifesign"), filepath.Join(r.subjects, s.subject)
+		m := r.modules[s.subject]
+		o.Lifesign, o.Weave = filepath.Join(r.bin, "lifesign"), &m
 	default:
 		o.Lifesign, o.Binary = filepath.Join(r.bin, "lifesign"), r.program(s)
 	}
@@ -120,13 +129,7 @@ func (r runner) underLoad(ctx context.Context, s scenario, server *subject.Serve
 		w.Close()
 	})
 	disturbing := make(chan error, 1)
-	go func() {
-		wait(ctx, before)
-		story.mark(&story.from)
-		err := s.disturb.apply(ctx, server.PID)
-		story.mark(&story.to)
-		disturbing <- err
-	}()
+	go func() { disturbing <- s.disturbAll(ctx, server.PID, load.Done(), &story) }()
 	err = r.follow(ctx, s, server, found, load, &story)
 	if s.hangs {
 		load.Stop(slack)

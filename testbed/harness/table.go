@@ -3,47 +3,78 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 )
 
 // table prints outcomes as they come; the lines of one case stand together.
 type table struct {
 	w     *tabwriter.Writer
 	wrong int
+	took  []time.Duration // of all that was found
 }
 
 func newTable(w io.Writer) *table {
 	t := &table{w: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
-	fmt.Fprintln(t.w, "case\texpected\tfound\tclass\tseconds\tnamed\thealthz\tgrade")
+	fmt.Fprintln(t.w, "case\tfound\tby\tclass\tseconds\tnamed\tought to be named\tgrade\tresult")
 	return t
 }
 
 func (t *table) add(o outcome) {
-	expected, found, class, seconds, named := "none", "none", "-", "-", "-"
-	if o.scenario.expect != nil {
-		expected = o.scenario.expect.verdict
+	row := row{name: o.scenario.name, found: "none", by: "-", class: "-", seconds: "-", named: "-", ought: "nothing", grade: nothing}
+	places := o.scenario.ought()
+	if len(places) > 0 {
+		row.ought = ought(places)
 	}
 	if o.scenario.alone {
-		expected, found = "-", "-"
-		if o.load.stall != nil {
-			named = "stands, and nobody says so"
+		row.found, row.named = "-", fmt.Sprintf("/healthz says %d", o.health)
+	}
+	if stuck := stuckOnly(o.found); len(stuck) > 0 {
+		f := stuck[0].finding
+		row.found, row.by, row.class, row.named = f.Verdict, f.first(), f.Class, named(f)
+		if more := len(stuck) - 1; more > 0 {
+			row.found += fmt.Sprintf(" +%d", more)
+		}
+		if len(places) > 0 {
+			row.grade = locate(f, places)
 		}
 	}
-	if len(o.found) > 0 {
-		found, class, named = o.found[0].Verdict, o.found[0].Class, places(o.found[0].finding)
-	}
 	if d, ok := o.took(); ok {
-		seconds = fmt.Sprintf("%.2f", d.Seconds())
+		row.seconds = fmt.Sprintf("%.2f", d.Seconds())
+		t.took = append(t.took, d)
 	}
-	fmt.Fprintf(t.w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", o.scenario.name, expected, found, class, seconds, named, o.health, t.mark(o.grade()))
+	row.result = t.mark(o.grade())
+	fmt.Fprintln(t.w, row)
+}
+
+// row is a line of the table.
+type row struct {
+	name, found, by, class, seconds, named, ought string
+	grade                                         precision
+	result                                        string
+}
+
+func (r row) String() string {
+	return strings.Join([]string{r.name, r.found, r.by, r.class, r.seconds, r.named, r.ought, string(r.grade), r.result}, "\t")
 }
 
 func (t *table) addMedian(runs []outcome) {
 	e := runs[0].scenario.expect
 	if d, ok := median(runs); ok && e != nil && e.within > 0 {
-		fmt.Fprintf(t.w, "%s\tat most %.2f s\tmedian of %d\t\t%.2f\t\t\t%s\n",
-			runs[0].scenario.name, e.within.Seconds(), len(runs), d.Seconds(), t.mark(gradeAll(runs)))
+		fmt.Fprintln(t.w, row{
+			name: runs[0].scenario.name, found: fmt.Sprintf("median of %d", len(runs)), seconds: fmt.Sprintf("%.2f", d.Seconds()),
+			ought: fmt.Sprintf("at most %.2f s", e.within.Seconds()), result: t.mark(gradeAll(runs)),
+		})
+	}
+}
+
+// addAll adds the median over all faults.
+func (t *table) addAll() {
+	if len(t.took) > 0 {
+		slices.Sort(t.took)
+		fmt.Fprintln(t.w, row{name: "all", found: fmt.Sprintf("median of %d", len(t.took)), seconds: fmt.Sprintf("%.2f", t.took[len(t.took)/2].Seconds())})
 	}
 }
 
@@ -56,8 +87,8 @@ func (t *table) mark(wrong []string) string {
 	return "WRONG: " + strings.Join(strings.Fields(strings.Join(wrong, "; ")), " ")
 }
 
-// places lists what f names, each place once.
-func places(f finding) string {
+// named lists what f names, each place once.
+func named(f finding) string {
 	var parts []string
 	seen := map[string]bool{}
 	for _, m := range f.mentions() {

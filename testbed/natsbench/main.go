@@ -108,11 +108,14 @@ func (f flags) build(ctx context.Context) (bench, error) {
 		plain: filepath.Join(bin, f.subject+"-plain"), woven: filepath.Join(bin, f.subject+"-woven"),
 		time: f.time,
 	}
-	dir := filepath.Join(f.subjects, f.subject)
-	if err := subject.Plain(ctx, dir, b.plain); err != nil {
+	m, err := subject.Read(filepath.Join(f.subjects, f.subject))
+	if err != nil {
 		return b, err
 	}
-	_, err = subject.Woven(ctx, b.lifesign, dir, b.woven)
+	if err := m.Plain(ctx, b.plain); err != nil {
+		return b, err
+	}
+	_, err = m.Woven(ctx, b.lifesign, b.woven)
 	return b, err
 }
 

@@ -43,8 +43,11 @@ func main() {
 	go work(1, func(i int) error { return notify(n, i, &received) })
 	faultDue()
 	attempt(func() {
-		n.Send(&notifier.Alert{Labels: labels.FromStrings("alertname", "dropped")})
-		for range 5 {
+		// It must be alone in its batch, which may take more than one.
+		for range 20 {
+			n.Send(&notifier.Alert{Labels: labels.FromStrings("alertname", "dropped")})
+			time.Sleep(10 * time.Millisecond)
+			news <- groups
 			news <- groups
 		}
 	})

@@ -28,7 +28,8 @@ type Options struct {
 	Dir      string    // an empty directory for its store, its log and the findings
 	Binary   string    // the server
 	Lifesign string    // the command to run it with, "" to run it alone
-	Subject  string    // with Lifesign and without Binary: the module in which lifesign is to weave it now
+	Weave    *Module   // with Lifesign and without Binary: the subject that lifesign is to weave now
+	Env      []string  // of the server beside its own, NAME=VALUE
 	Stderr   io.Writer // lifesign's
 }
 
@@ -67,7 +68,7 @@ func command(ctx context.Context, o Options, findings, portsDir string) *exec.Cm
 	if o.Lifesign != "" {
 		args = []string{o.Lifesign, "run", "-json", findings}
 		if o.Binary == "" {
-			args = append(args, "-scope", Scope, Package)
+			args = append(args, "-scope", o.Weave.Scope, o.Weave.Package)
 		} else {
 			args = append(args, "--", o.Binary)
 		}
@@ -77,11 +78,11 @@ func command(ctx context.Context, o Options, findings, portsDir string) *exec.Cm
 	args = append(args, "-a", "127.0.0.1", "-p", "-1", "-m", "-1", "-js",
 		"-sd", filepath.Join(o.Dir, "store"), "-l", filepath.Join(o.Dir, "server.log"), "--ports_file_dir", portsDir)
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-	cmd.Env = os.Environ()
+	cmd.Env = append(os.Environ(), o.Env...)
 	cmd.Stderr = o.Stderr
-	if o.Subject != "" {
-		cmd.Dir = o.Subject
-		cmd.Env = Env()
+	if o.Weave != nil {
+		cmd.Dir = o.Weave.dir
+		cmd.Env = append(cmd.Env, "GOWORK=off")
 	}
 	return cmd
 }

@@ -1,6 +1,8 @@
 package subject
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -38,13 +40,36 @@ func TestCommand(t *testing.T) {
 	}{
 		{"alone", Options{Dir: "d", Binary: "nats"}, "nats -a 127.0.0.1"},
 		{"woven before", Options{Dir: "d", Binary: "nats", Lifesign: "lifesign"}, "lifesign run -json f -- nats -a 127.0.0.1"},
-		{"woven now", Options{Dir: "d", Subject: "s", Lifesign: "lifesign"}, "lifesign run -json f -scope " + Scope + " " + Package + " -a 127.0.0.1"},
+		{"woven now", Options{Dir: "d", Weave: &Module{Package: "p", Scope: "s/..."}, Lifesign: "lifesign"}, "lifesign run -json f -scope s/... p -a 127.0.0.1"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got := strings.Join(command(t.Context(), tt.o, "f", "p").Args, " ")
 			if !strings.HasPrefix(got, tt.want) {
 				t.Errorf("command line %q, want it to begin with %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestReadRefuses(t *testing.T) {
+	tests := []struct {
+		name, data, want string
+	}{
+		{"nothing", "{}", "package and scope are needed"},
+		{"a slip", `{"package": ".", "scope": "a", "scoop": "b"}`, "unknown field"},
+		{"a place without a reason", `{"package": ".", "scope": "a", "cases": [{"name": "c", "ought": {"places": [{"at": ["a.go:1"], "func": ["f"]}]}}]}`, "why"},
+		{"right", `{"package": ".", "scope": "a"}`, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "subject.json"), []byte(tt.data), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err := Read(dir)
+			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+				t.Errorf("Read = %v, want an error with %q", err, tt.want)
 			}
 		})
 	}
