@@ -32,8 +32,8 @@ func main() {
 	for w := range writers {
 		client := connect(e)
 		go work(writers, func(i int) error {
-			_, err := client.Put(context.Background(), fmt.Sprintf("key/%d/%d", w, i%1000), "value")
-			return err
+			put(client, fmt.Sprintf("key/%d/%d", w, i%1000))
+			return nil
 		})
 	}
 	select {}
@@ -61,6 +61,15 @@ func connect(e *embed.Etcd) *clientv3.Client {
 		fail("connect to etcd", err)
 	}
 	return c
+}
+
+// put tries again until it is done: a server whose disk hangs times requests out.
+func put(c *clientv3.Client, key string) {
+	for {
+		if _, err := c.Put(context.Background(), key, "value"); err == nil {
+			return
+		}
+	}
 }
 
 func watch(c *clientv3.Client, watched *atomic.Int64) {

@@ -6,6 +6,7 @@ import (
 	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
 // node is a file or directory whose fsync passes the gate.
@@ -17,11 +18,38 @@ type node struct {
 var (
 	_ fs.NodeWrapChilder = (*node)(nil)
 	_ fs.NodeFsyncer     = (*node)(nil)
+	_ fs.NodeOpener      = (*node)(nil)
+	_ fs.NodeCreater     = (*node)(nil)
 )
 
 // WrapChild makes what is found below a node one of the same kind.
 func (n *node) WrapChild(_ context.Context, ops fs.InodeEmbedder) fs.InodeEmbedder {
 	return &node{LoopbackNode: ops.(*fs.LoopbackNode), gate: n.gate}
+}
+
+// file is a file whose mapping is this file system's too. Left to itself the
+// library hands the file below to the kernel, and msync goes there.
+type file struct{ *fs.LoopbackFile }
+
+func (file) PassthroughFd() (fd int, ok bool) { return -1, false }
+
+func own(h fs.FileHandle) fs.FileHandle {
+	if f, ok := h.(*fs.LoopbackFile); ok {
+		return file{f}
+	}
+	return h
+}
+
+// Open opens the file below.
+func (n *node) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
+	h, fuseFlags, errno := n.LoopbackNode.Open(ctx, flags)
+	return own(h), fuseFlags, errno
+}
+
+// Create makes the file below.
+func (n *node) Create(ctx context.Context, name string, flags, mode uint32, out *fuse.EntryOut) (*fs.Inode, fs.FileHandle, uint32, syscall.Errno) {
+	inode, h, fuseFlags, errno := n.LoopbackNode.Create(ctx, name, flags, mode, out)
+	return inode, own(h), fuseFlags, errno
 }
 
 // Fsync ignores that the caller may have been interrupted: the kernel waits for
