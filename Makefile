@@ -10,11 +10,14 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 BIN         := $(CURDIR)/bin
 TESTBED     := cd testbed && export GOWORK=off &&
 HARNESS     := $(BIN)/harness -bin $(BIN) -subjects testbed
+BENCHSTAT   := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 FUZZTIME    ?= 10s
 
-section = @printf '\n== %s\n' "$(1)"
+# Each section says how long those before it took.
+START   := $(shell date +%s)
+section = @printf '\n== %s (%d s after the start)\n' "$(1)" $$(( $$(date +%s) - $(START) ))
 
-.PHONY: help build rig demo test quick vet fuzz testbed controls soak bench tidy arm64 clean
+.PHONY: help build rig demo test quick vet fuzz testbed controls kernels soak bench tidy arm64 clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -25,7 +28,7 @@ build: ## build bin/lifesign
 
 # The rig is the testbed's own programs: the load and what judges lifesign.
 rig: build
-	$(TESTBED) go build -o $(BIN)/ ./natsload ./hungfs ./harness ./natsbench ./hookbench
+	$(TESTBED) go build -o $(BIN)/ ./natsload ./hungfs ./harness ./kernels ./natsbench ./workbench ./hookbench
 
 demo: rig ## find the deadlock of nats-server 2.12.1 under load, in about a minute
 	$(HARNESS) -demo
@@ -37,8 +40,9 @@ test: vet rig ## every test of every module, and one real deadlock end to end
 	cd cmd && go test -race ./...
 	$(call section,tests of the testbed)
 	$(TESTBED) go test -race ./...
-	$(call section,NATS end to end)
+	$(call section,real faults end to end)
 	$(HARNESS) -short
+	$(call section,done)
 
 quick: ## the tests without the race detector and without NATS
 	go test ./...
@@ -63,6 +67,9 @@ testbed: rig ## real programs with real faults, their mended twins, stops and st
 controls: rig ## real systems without a fault under full load, stopped, starved and collecting: 10 minutes each
 	$(HARNESS) -controls 10m
 
+kernels: rig ## Go's own blocking kernels, plain and rooted, beside goleak, go-deadlock and the leak profile
+	$(BIN)/kernels -bin $(BIN) -program testbed/kernels/program
+
 soak: rig ## the mended twin under load for an hour, and the stops and starvation again and again
 	$(HARNESS) -soak 1h
 
@@ -71,6 +78,9 @@ bench: rig ## what the hooks cost: in nanoseconds, and for NATS
 	go test -run '^$$' -bench . -count 5 ./hook | $(BIN)/hookbench
 	$(call section,NATS woven against plain)
 	$(BIN)/natsbench -bin $(BIN) -subjects testbed
+	$(call section,programs that are their own load woven against plain)
+	$(BIN)/workbench -bin $(BIN) -subjects testbed
+	go run $(BENCHSTAT) $(BIN)/plain.txt $(BIN)/woven.txt
 
 # The root module's version that cmd requires is the one beside it, which the
 # workspace knows and `go mod tidy` does not: a copy of go.mod tells it.
@@ -84,7 +94,7 @@ tidy: ## go mod tidy, every module
 	go mod edit -dropreplace=github.com/lifesign-go/lifesign $(BIN)/tidy.mod
 	cp $(BIN)/tidy.mod cmd/go.mod
 	cp $(BIN)/tidy.sum cmd/go.sum
-	for m in testbed testbed/*/; do if [ -f $$m/go.mod ]; then (cd $$m && GOWORK=off go mod tidy); fi; done
+	for m in testbed testbed/*/ testbed/kernels/program; do if [ -f $$m/go.mod ]; then (cd $$m && GOWORK=off go mod tidy); fi; done
 
 arm64: ## the hooks' tests for linux/arm64, in an emulator (Debian: qemu-user)
 	@mkdir -p $(BIN)

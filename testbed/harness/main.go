@@ -1,12 +1,13 @@
 // Command harness judges lifesign by what a user sees of it. It builds real
-// servers, with and without their real faults, weaves them with `lifesign
-// build`, runs them with `lifesign run` under the load of natsload, stops and
-// starves them, and compares the findings with what is true of each. The
+// systems, with and without their real faults, weaves them with `lifesign
+// build`, runs them with `lifesign run` under load, on disks that hang, stops
+// and starves them, and compares the findings with what is true of each. The
 // seconds it prints are from the fault to the finding's line in the file of
 // findings. It exits with 1 if anything is not as expected.
 //
 // The harness shares no code with lifesign: it reads the JSON that users read,
-// and dates the fault by the load's clock, not by lifesign's.
+// and dates the fault by what the load, the subject or the disk say, not by
+// lifesign.
 package main
 
 import (

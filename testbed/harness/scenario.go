@@ -47,6 +47,7 @@ const (
 
 // Without direct gets the fault cannot occur.
 var (
+	fifty    = []string{"-publishers", "40", "-getters", "10"} // connections
 	noGets   = []string{"-getters", "0"}
 	lateGets = []string{"-gets-after", (before + disturbed + after).String()}
 )
@@ -81,6 +82,7 @@ func short(modules map[string]subject.Module) []scenario {
 		once,
 		{name: "mended", subject: mended, lasts: 20 * time.Second},
 		{name: "mended, stopped", subject: mended, disturb: stopped},
+		{name: "mended, 50 connections", subject: mended, load: fifty, lasts: 40 * time.Second, disturb: everything},
 	}
 	return append(s, cases(modules, quick, 1)...)
 }
@@ -107,8 +109,8 @@ func controls(d time.Duration) []scenario {
 	alone := &subject.Case{}
 	return []scenario{
 		{name: "etcd, watches and puts", subject: "etcd", self: alone, load: storm, lasts: d, disturb: everything},
-		{name: "JetStream, 50 connections", subject: mended, load: []string{"-publishers", "40", "-getters", "10"}, lasts: d, disturb: everything},
-		{name: "JetStream, collecting garbage", subject: mended, load: []string{"-publishers", "40", "-getters", "10"}, lasts: d, env: []string{"GOGC=1", "GOMEMLIMIT=1MiB"}},
+		{name: "JetStream, 50 connections", subject: mended, load: fifty, lasts: d, disturb: everything},
+		{name: "JetStream, collecting garbage", subject: mended, load: fifty, lasts: d, env: []string{"GOGC=1", "GOMEMLIMIT=1MiB"}},
 		{name: "prometheus notifier", subject: "prom13861mended", self: alone, load: storm, lasts: d, disturb: everything},
 		{name: "prometheus tsdb", subject: "promtsdb", self: alone, load: append(storm, "-rate", "4000"), lasts: d, disturb: everything},
 	}

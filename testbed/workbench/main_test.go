@@ -1,0 +1,31 @@
+package main
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+func TestOnce(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "program")
+	script := "#!/bin/sh\necho begin 1\necho work 2 3\n[ \"$1\" = -dir ] && [ -d \"$2\" ] && echo end 10 20 30\n"
+	if err := os.WriteFile(name, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	f := flags{time: 2 * time.Second}
+	r, err := f.once(t.Context(), program{argv: []string{name}, out: io.Discard})
+	if err != nil || r.units != 10 || r.p50 != 20 || r.p99 != 30 || r.perSecond(f.time) != 5 {
+		t.Errorf("once = %+v, %v", r, err)
+	}
+	if _, err := f.once(t.Context(), program{argv: []string{"true"}, out: io.Discard}); err == nil {
+		t.Error("a program that does no work is no error")
+	}
+}
+
+func TestMedian(t *testing.T) {
+	if got := median([]float64{9, 1, 5, 7}); got != 5 {
+		t.Errorf("median is %v, want 5", got)
+	}
+}
