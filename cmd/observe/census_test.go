@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/lifesign-go/lifesign/event"
 )
 
@@ -168,9 +170,22 @@ func BenchmarkCensus(b *testing.B) {
 			})
 			b.ReportAllocs()
 			b.ResetTimer()
+			before := cpuTime(b)
 			for i := 0; i < b.N; i++ {
 				take(b, s, Wanted{Census: true})
 			}
+			b.ReportMetric(float64((cpuTime(b)-before).Microseconds())/1000/float64(b.N), "cpu-ms/op")
 		})
 	}
+}
+
+// cpuTime is what this process has used, which other load on the machine does
+// not change as it does the time that passes.
+func cpuTime(b *testing.B) time.Duration {
+	b.Helper()
+	var r unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &r); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }

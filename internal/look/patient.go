@@ -16,8 +16,8 @@ func Patient(m Memory, limit time.Duration) Memory { return &patient{mem: m, lim
 type patient struct {
 	mem   Memory
 	limit time.Duration
-	hangs int32  // atomic: 1 while a read that was given up has not come back
-	spare []byte // memory for the next read
+	hangs int32 // atomic: 1 while a read that was given up has not come back
+	plan  plan  // of the next read
 }
 
 var (
@@ -26,47 +26,49 @@ var (
 )
 
 func (p *patient) Read(parts []Part) {
-	if atomic.LoadInt32(&p.hangs) != 0 {
-		refuseAll(parts, errHangs)
+	if !p.read(parts, maxGap) {
 		return
 	}
+	// A stretch that could not be read may hold parts that can be.
+	var again []Part
+	var which []int
+	for i := range parts {
+		if parts[i].Err == errTogether {
+			again, which = append(again, parts[i]), append(which, i)
+		}
+	}
+	if len(again) > 0 {
+		p.read(again, alone)
+		for i, at := range which {
+			parts[at].Err = again[i].Err
+		}
+	}
+}
+
+// read reads parts, those that are no more than gap apart together. It reports
+// whether the memory has answered.
+func (p *patient) read(parts []Part, gap int64) bool {
+	if atomic.LoadInt32(&p.hangs) != 0 {
+		refuseAll(parts, errHangs)
+		return false
+	}
 	// What is given up may be written late: it has memory of its own.
-	own := p.buffers(parts)
+	own := p.plan.lay(parts, gap)
 	done := make(chan struct{})
 	go func() { p.mem.Read(own); close(done) }()
 	late := time.NewTimer(p.limit)
 	defer late.Stop()
 	select {
 	case <-done:
-		for i := range parts {
-			parts[i].Err = own[i].Err
-			copy(parts[i].Buf, own[i].Buf)
-		}
+		p.plan.deliver(parts)
+		return true
 	case <-late.C:
-		p.spare = nil
+		p.plan = plan{}
 		atomic.StoreInt32(&p.hangs, 1)
 		go func() { <-done; atomic.StoreInt32(&p.hangs, 0) }()
 		refuseAll(parts, errLate)
+		return false
 	}
-}
-
-// buffers returns parts with other buffers.
-func (p *patient) buffers(parts []Part) []Part {
-	n := 0
-	for i := range parts {
-		n += len(parts[i].Buf)
-	}
-	if len(p.spare) < n {
-		p.spare = make([]byte, n)
-	}
-	own := make([]Part, len(parts))
-	free := p.spare
-	for i := range parts {
-		n := len(parts[i].Buf)
-		own[i] = Part{Addr: parts[i].Addr, Buf: free[:n:n]}
-		free = free[n:]
-	}
-	return own
 }
 
 func refuseAll(parts []Part, why error) {

@@ -1,7 +1,10 @@
 package look
 
 import (
+	"bytes"
 	"errors"
+	"math/rand"
+	"sort"
 	"testing"
 	"time"
 )
@@ -49,5 +52,73 @@ func TestPatientReadsAsItsMemory(t *testing.T) {
 	delete(m.image, 0x100000*9+8)
 	if c := l.Census(0x4010); len(c.Goroutines) != 299 || c.Err == "" {
 		t.Errorf("%d goroutines, %q", len(c.Goroutines), c.Err)
+	}
+}
+
+// pages is a memory of bytes that tell their own address, but for one page that
+// is not there. It counts what is asked for.
+type pages struct {
+	missing uint64
+	asked   int
+}
+
+func (m *pages) Read(parts []Part) {
+	m.asked += len(parts)
+	for i := range parts {
+		p := &parts[i]
+		p.Err = nil
+		for k := range p.Buf {
+			if a := p.Addr + uint64(k); a>>12 == m.missing>>12 {
+				p.Err = unreadable(*p, errNoPage)
+				break
+			}
+			p.Buf[k] = byte((p.Addr + uint64(k)) * 31 >> 3)
+		}
+	}
+}
+
+var errNoPage = errors.New("no such page")
+
+func TestPatientReadsNeighboursTogether(t *testing.T) {
+	random := rand.New(rand.NewSource(1))
+	for round := 0; round < 200; round++ {
+		m := &pages{missing: 0x1004000}
+		parts := make([]Part, 1+random.Intn(300))
+		for i := range parts {
+			parts[i] = Part{Addr: 0x1000000 + uint64(random.Intn(0x9000)), Buf: make([]byte, random.Intn(700))}
+		}
+		if round%2 == 0 {
+			sort.Slice(parts, func(i, j int) bool { return parts[i].Addr < parts[j].Addr })
+		}
+		want := make([]Part, len(parts))
+		for i := range parts {
+			want[i] = Part{Addr: parts[i].Addr, Buf: make([]byte, len(parts[i].Buf))}
+		}
+		(&pages{missing: m.missing}).Read(want)
+		Patient(m, time.Minute).Read(parts)
+		for i := range parts {
+			if !errors.Is(parts[i].Err, errors.Unwrap(want[i].Err)) || want[i].Err == nil && !bytes.Equal(parts[i].Buf, want[i].Buf) {
+				t.Fatalf("part %d at %#x: %v, want %v", i, parts[i].Addr, parts[i].Err, want[i].Err)
+			}
+		}
+	}
+	m := &pages{}
+	parts := make([]Part, 128)
+	for i := range parts {
+		parts[i] = Part{Addr: 0x1000000 + 480*uint64(i), Buf: make([]byte, 330)}
+	}
+	if Patient(m, time.Minute).Read(parts); m.asked != 1 {
+		t.Errorf("%d stretches were read for neighbours", m.asked)
+	}
+}
+
+func TestPlansAtTheEndsOfMemory(t *testing.T) {
+	m := &pages{missing: 0x5000000}
+	parts := []Part{{Addr: ^uint64(0) - 3, Buf: make([]byte, 8)}, {Addr: 0x2000}, {Addr: ^uint64(0), Buf: make([]byte, 1)}, {Addr: 0x3000, Buf: make([]byte, 1)}, {Addr: 0x2fff}}
+	Patient(m, time.Minute).Read(parts)
+	for i, p := range parts {
+		if p.Err != nil {
+			t.Errorf("part %d: %v", i, p.Err)
+		}
 	}
 }
