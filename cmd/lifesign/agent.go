@@ -86,6 +86,7 @@ func (a *agent) watch() {
 	defer late.Stop()
 	var wanted judge.Actions
 	known := false
+	lost := losses{say: a.tell.say}
 	for {
 		select {
 		case <-a.done:
@@ -112,6 +113,10 @@ func (a *agent) watch() {
 			a.greet()
 		}
 		a.complete()
+		if !lost.look(a.page.PID(), sample) {
+			<-a.done
+			return
+		}
 		if wanted.Census && !a.reached {
 			a.reached = true
 			a.judge.Know(a.reach())

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -46,6 +47,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits,
 			"empty": empty,
+			"same":  same,
 		},
 	})
 }
@@ -93,6 +95,32 @@ func empty(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if len(list) > 0 {
 		ts.Fatalf("%d files are left in %s", len(list), args[0])
+	}
+}
+
+// same runs ./plain, and ./woven under lifesign, with the same arguments, and
+// demands the same output and exit status of both. What stands on standard
+// error, which lifesign shares, is left for the script to look at.
+func same(ts *testscript.TestScript, neg bool, args []string) {
+	if neg {
+		ts.Fatalf("usage: same [ARGS…]")
+	}
+	run := func(name string, args ...string) string {
+		err := ts.Exec(name, args...)
+		status := 0
+		if exit, ok := err.(*exec.ExitError); ok {
+			if status = exit.ExitCode(); status < 0 {
+				status = 128 + int(exit.Sys().(syscall.WaitStatus).Signal())
+			}
+		} else {
+			ts.Check(err)
+		}
+		return fmt.Sprintf("%sstatus %d", ts.ReadFile("stdout"), status)
+	}
+	want := run("./plain", args...)
+	got := run("lifesign", append([]string{"run", "--", "./woven"}, args...)...)
+	if got != want {
+		ts.Fatalf("woven it prints\n%s\nplain\n%s", got, want)
 	}
 }
 
