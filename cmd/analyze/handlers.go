@@ -15,7 +15,7 @@ func (w *walker) handlers(funcs []*ssa.Function) {
 		if w.packageOf(fn) == nil {
 			continue
 		}
-		if fn.Name() == "ServeHTTP" && fn.Signature.Recv() != nil && servesHTTP(fn.Signature) {
+		if isServeHTTP(fn) {
 			w.request(&reach{fn: fn}, "it is the ServeHTTP of a handler")
 		}
 		for _, b := range fn.Blocks {
@@ -46,7 +46,7 @@ func (w *walker) timer(i ssa.Instruction) {
 		return
 	}
 	callee := call.Call.StaticCallee()
-	if callee == nil || len(call.Call.Args) != 2 {
+	if callee == nil || callee.Name() != "AfterFunc" || len(call.Call.Args) != 2 {
 		return
 	}
 	switch name := callee.String(); name {
@@ -131,6 +131,10 @@ func placeable(i ssa.Instruction) token.Pos {
 		}
 	}
 	return i.Parent().Pos()
+}
+
+func isServeHTTP(fn *ssa.Function) bool {
+	return fn.Name() == "ServeHTTP" && fn.Signature.Recv() != nil && servesHTTP(fn.Signature)
 }
 
 // servesHTTP reports whether a function has the shape of a handler of net/http.

@@ -9,8 +9,9 @@ import (
 
 // Goroutines that code out of scope starts come back into scope through
 // function values and interfaces: a group that runs what it is given
-// (errgroup.Group.Go), a client that hands each message to a consumer. They are
-// followed for outsideHops calls, and only where the call into scope is one of
+// (errgroup.Group.Go), a client that hands each message to a consumer. So does
+// what net/http calls for each request in a router that has handlers of its own
+// kind. They are followed for outsideHops calls, and only where the call into scope is one of
 // those; static calls lead on, dynamic ones only with a single target.
 
 // outsideHops is how many calls from the start of such a goroutine are
@@ -29,6 +30,9 @@ func (w *walker) outside(funcs []*ssa.Function) []entry {
 	for _, fn := range funcs {
 		if w.packageOf(fn) != nil {
 			continue
+		}
+		if p := writtenIn(fn); isServeHTTP(fn) && p != nil && !o.standard[p] {
+			o.follow(&reach{fn: fn}, true, 0)
 		}
 		for _, b := range fn.Blocks {
 			for _, i := range b.Instrs {
@@ -168,12 +172,12 @@ func (w *walker) callbacks(entries []entry) {
 		if !e.looped || w.reached[e.fn] != nil || e.fn.Syntax() == nil || isGenerated(e.fn) {
 			continue
 		}
-		from := "a package out of scope"
-		if p := writtenIn(e.root().by.Parent()); p != nil {
-			from = p.Path()
+		why := "ServeHTTP of a router out of scope calls it"
+		if by := e.root().by; by != nil {
+			why = "a goroutine that " + by.Parent().String() + " starts calls it again and again"
 		}
 		known := w.requests[e.fn.Syntax()] != nil
-		w.request(e.reach, "a goroutine of "+from+" calls it again and again")
+		w.request(e.reach, why)
 		if !known {
 			w.requests[e.fn.Syntax()].slight = true
 		}

@@ -281,6 +281,9 @@ func (w *walker) sort(funcs map[*ssa.Function]bool) []*ssa.Function {
 // compare orders functions by place. Those at the same one (instances of a
 // generic function, wrappers) are ordered by name.
 func (w *walker) compare(a, b *ssa.Function) int {
+	if a == b {
+		return 0
+	}
 	if c := w.comparePos(a.Pos(), b.Pos()); c != 0 {
 		return c
 	}
