@@ -122,7 +122,7 @@ func leaked(err error) int {
 		return 0
 	}
 	n := 0
-	for _, g := range strings.Split(err.Error(), "\n[Goroutine ") {
+	for _, g := range strings.Split(err.Error(), "Goroutine ") {
 		if kernelFile.MatchString(g) {
 			n++
 		}
