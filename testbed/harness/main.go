@@ -31,6 +31,7 @@ type flags struct {
 	soak          time.Duration
 	controls      time.Duration
 	only          string
+	reuse         bool
 	runs          int
 	quiet         time.Duration
 	spin          time.Duration
@@ -46,6 +47,7 @@ func main() {
 	flag.DurationVar(&f.soak, "soak", 0, "only what must stay silent, for about so long")
 	flag.DurationVar(&f.controls, "controls", 0, "only real systems without a fault under full load, for so long each")
 	flag.StringVar(&f.only, "only", "", "only the cases whose name contains this")
+	flag.BoolVar(&f.reuse, "reuse", false, "run the programs that were built before, where they are there")
 	flag.IntVar(&f.runs, "runs", 5, "runs of each fault")
 	flag.DurationVar(&f.quiet, "quiet", 5*time.Minute, "how long a mended server runs")
 	flag.DurationVar(&f.spin, "spin", 0, "be a busy loop for so long; the harness starts itself so")
@@ -130,7 +132,7 @@ func (f flags) runner() (runner, error) {
 	if err != nil {
 		return runner{}, err
 	}
-	r := runner{bin: bin, subjects: subjects, weave: f.demo, modules: map[string]subject.Module{}}
+	r := runner{bin: bin, subjects: subjects, weave: f.demo, reuse: f.reuse, modules: map[string]subject.Module{}}
 	names, err := filepath.Glob(filepath.Join(subjects, "*", "subject.json"))
 	if err != nil {
 		return r, err
@@ -149,7 +151,7 @@ func (r runner) build(ctx context.Context, scenarios []scenario) error {
 	built := map[string]bool{}
 	for _, s := range scenarios {
 		program, module := r.program(s), r.modules[s.subject]
-		if built[program] || r.weave {
+		if built[program] || r.weave || r.reuse && exists(program) {
 			continue
 		}
 		built[program] = true
@@ -170,6 +172,11 @@ func (r runner) build(ctx context.Context, scenarios []scenario) error {
 	return nil
 }
 
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
 // runAll runs a scenario as often as it says and adds it to the table.
 func (r runner) runAll(ctx context.Context, s scenario, t *table) error {
 	var runs []outcome
@@ -180,6 +187,9 @@ func (r runner) runAll(ctx context.Context, s scenario, t *table) error {
 			return fmt.Errorf("make the server's directory: %w", err)
 		}
 		o := r.run(ctx, s, dir)
+		if o.err == nil {
+			o.err = watched(filepath.Join(dir, logName))
+		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -197,6 +207,21 @@ func (r runner) runAll(ctx context.Context, s scenario, t *table) error {
 		}
 	}
 	t.addMedian(runs)
+	return nil
+}
+
+// watched returns an error if lifesign says in its log that it does not watch:
+// such silence proves nothing.
+func watched(log string) error {
+	data, err := os.ReadFile(log)
+	if err != nil {
+		return fmt.Errorf("read lifesign's log: %w", err)
+	}
+	for line := range strings.Lines(string(data)) {
+		if strings.HasPrefix(line, "lifesign: ") && (strings.Contains(line, "nothing is watched") || strings.Contains(line, "nothing can be proven")) {
+			return errors.New(strings.TrimSpace(line))
+		}
+	}
 	return nil
 }
 

@@ -39,6 +39,7 @@ type runner struct {
 	subjects string
 	scratch  string // for stores and logs, emptied by whoever made it
 	weave    bool   // weave as part of the run, for all to see
+	reuse    bool   // what was built before is good enough
 	modules  map[string]subject.Module
 }
 

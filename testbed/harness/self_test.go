@@ -49,6 +49,28 @@ func TestSubjectsDescribeThemselves(t *testing.T) {
 	}
 }
 
+func TestWatched(t *testing.T) {
+	tests := []struct {
+		name, log, want string
+	}{
+		{"silent", "", ""},
+		{"the program's own line", "nothing is watched\n", ""},
+		{"no hooks", "lifesign: etcd: nothing is watched: the program has no hooks\n", "no hooks"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			log := filepath.Join(t.TempDir(), logName)
+			if err := os.WriteFile(log, []byte(tt.log), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			err := watched(log)
+			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+				t.Errorf("watched = %v, want an error with %q", err, tt.want)
+			}
+		})
+	}
+}
+
 func TestListen(t *testing.T) {
 	x := &self{begun: make(chan int, 1)}
 	x.listen(strings.NewReader("begin 7\nwork 5 10\nhello\nfault 6\nwork 9 12\nend 12 3 4\n"))
