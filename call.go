@@ -201,7 +201,7 @@ func (c *Caller) land(fl *flight) {
 	close(fl.ended)
 	if lost {
 		atomic.AddUint64(&counts.Panics, 1)
-		complaints.tell(own(event.Crashed, event.Proven, placed{},
+		complaints.mention(own(event.Crashed, event.Proven, placed{},
 			fmt.Sprintf("the call %s, for which nobody waits any more, has panicked: %v", c.name, fl.panics)))
 	}
 }
@@ -224,7 +224,9 @@ func (c *Caller) follow(fl *flight, watch stopwatch) {
 	}
 }
 
-func callKey(name string) string { return "call " + name }
+const callPrefix = "call "
+
+func callKey(name string) string { return callPrefix + name }
 
 // complain reports that a call hangs. It is called with mu held.
 func (c *Caller) complain(fl *flight) {

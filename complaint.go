@@ -6,47 +6,88 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/lifesign-go/lifesign/event"
+	"github.com/lifesign-go/lifesign/hook"
 	"github.com/lifesign-go/lifesign/internal/clock"
 )
 
 // complaints is what the program says against itself: violated assertions and
 // invariants, and calls that hang.
-var complaints = board{standing: map[string]event.Finding{}}
+var complaints = board{standing: map[string]event.Finding{}, told: map[string]int64{}, open: map[string]bool{}}
 
 // board holds what stands, by who says it. Nothing of the program's is called
 // under its lock, so that it is free even if the program stands still.
 type board struct {
 	mu       sync.Mutex // guards what follows
 	standing map[string]event.Finding
+	told     map[string]int64 // when something was told under a key last
+	open     map[string]bool  // keys under which something was told that stands
 	outlets  []*outlet
 }
+
+// quiet is how long nothing more is told under a key after something was: an
+// assertion that fails every other time is one matter.
+const quiet = int64(10 * time.Second)
 
 // raise notes that f stands, and tells it if nothing stood under key.
 func (b *board) raise(key string, f event.Finding) {
 	b.mu.Lock()
+	defer b.mu.Unlock()
 	_, old := b.standing[key]
 	b.standing[key] = f
-	b.mu.Unlock()
-	if !old {
-		b.tell(f)
+	last, told := b.told[key]
+	if !old && (!told || f.At-last >= quiet) {
+		b.told[key], b.open[key] = f.At, true
+		b.say(f)
 	}
 }
 
-// withdraw notes that what stood under key does so no more.
+// withdraw notes that what stood under key does so no more, and tells that if
+// it was told to stand.
 func (b *board) withdraw(key string) {
 	b.mu.Lock()
+	defer b.mu.Unlock()
+	f := b.standing[key]
 	delete(b.standing, key)
-	b.mu.Unlock()
+	if !b.open[key] {
+		return
+	}
+	delete(b.open, key)
+	f.Verdict, f.At = event.Working, clock.Monotonic()
+	f.What = fmt.Sprintf("the %s holds again", key)
+	if strings.HasPrefix(key, callPrefix) {
+		f.What = fmt.Sprintf("the %s has returned", key)
+	}
+	f.Evidence = []event.Evidence{{Source: event.Program, At: f.At, Text: f.What}}
+	b.say(f)
 }
 
-// tell hands f to all that want to hear of findings. It does not wait for them.
+// mention tells something of the program's that does not stand.
+func (b *board) mention(f event.Finding) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.say(f)
+}
+
+// say tells something of the program's here, and to an agent.
+func (b *board) say(f event.Finding) {
+	if v := hook.Vitals(); v.PID() != 0 {
+		hook.Declare("") // a page that has nothing else in it is worth reading now
+		v.Say(f)
+	}
+	for _, o := range b.outlets {
+		o.put(f)
+	}
+}
+
+// tell hands what a judge has found to all that want to hear of findings. It
+// does not wait for them.
 func (b *board) tell(f event.Finding) {
 	b.mu.Lock()
-	outlets := b.outlets
-	b.mu.Unlock()
-	for _, o := range outlets {
+	defer b.mu.Unlock()
+	for _, o := range b.outlets {
 		o.put(f)
 	}
 }

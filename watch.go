@@ -230,7 +230,7 @@ func (w *watcher) step() {
 func (w *watcher) fail(err error) {
 	if err != nil && !w.failed {
 		w.failed = true
-		complaints.tell(own(event.Unknown, event.Undecided, placed{}, fmt.Sprintf("the program is not judged any more: %v", err)))
+		complaints.mention(own(event.Unknown, event.Undecided, placed{}, fmt.Sprintf("the program is not judged any more: %v", err)))
 	}
 }
 

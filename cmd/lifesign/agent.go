@@ -121,6 +121,9 @@ func (a *agent) watch() {
 			a.reached = true
 			a.judge.Know(a.reach())
 		}
+		for _, f := range sample.Said {
+			a.tell.finding(f)
+		}
 		wanted = a.judge.Step(sample)
 		for _, f := range wanted.Findings {
 			a.tell.finding(f)

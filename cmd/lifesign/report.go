@@ -77,10 +77,10 @@ func (r *reporter) finding(f event.Finding) {
 	io.WriteString(r.out, shorten(tell.Text(f, r.name, r.pid)))
 }
 
-// matters reports whether f is told to everybody: what is stuck or goes round,
-// and that it goes on again.
+// matters reports whether f is told to everybody: all but what is slow, or
+// cannot be told.
 func (r *reporter) matters(f event.Finding) bool {
-	return f.Verdict == event.Stuck || f.Verdict == event.Spinning || f.Verdict == event.Working
+	return f.Verdict != event.Slow && f.Verdict != event.Unknown
 }
 
 // write appends l to the JSON file. A disk that is full is told once; the

@@ -15,6 +15,7 @@ type View struct {
 	Sites   []byte
 	Cells   []Cell
 	Workers []Worker
+	Notes   []Note
 	Done    []byte
 }
 
@@ -32,6 +33,7 @@ func Format(mem []byte, grain uint64) error {
 	h.Sites = Area{uint64(sitesAt), siteSpace}
 	h.Cells = Area{uint64(cellsAt), cellCap}
 	h.Workers = Area{uint64(workersAt), workerCap}
+	h.Notes = Area{uint64(notesAt), noteCap}
 	h.Done = Area{uint64(doneAt), doneCap}
 	h.Grain = grain
 	copy(h.Magic[:], Magic)
@@ -51,6 +53,7 @@ func Open(mem []byte) (*View, error) {
 	v.Orphans = (*[1 << 20]Orphan)(unsafe.Pointer(&mem[h.Orphans.At]))[:h.Orphans.Cap:h.Orphans.Cap]
 	v.Cells = (*[1 << 20]Cell)(unsafe.Pointer(&mem[h.Cells.At]))[:h.Cells.Cap:h.Cells.Cap]
 	v.Workers = (*[1 << 20]Worker)(unsafe.Pointer(&mem[h.Workers.At]))[:h.Workers.Cap:h.Workers.Cap]
+	v.Notes = (*[1 << 20]Note)(unsafe.Pointer(&mem[h.Notes.At]))[:h.Notes.Cap:h.Notes.Cap]
 	v.Done = mem[h.Done.At : h.Done.At+h.Done.Cap : h.Done.At+h.Done.Cap]
 	return v, nil
 }
@@ -81,6 +84,7 @@ func check(mem []byte) (Header, error) {
 		{"orphans", h.Orphans, uint64(unsafe.Sizeof(Orphan{})), 1 << 20},
 		{"sites", h.Sites, 1, 1 << 30},
 		{"cells", h.Cells, uint64(CellSize), 1 << 20},
+		{"notes", h.Notes, uint64(NoteSize), 1 << 16},
 		{"workers", h.Workers, uint64(WorkerSize), 1 << 20},
 		{"sites that are done", h.Done, 1, 1 << 30},
 	} {

@@ -43,6 +43,7 @@ const (
 	foreignCap = 4096
 	orphanCap  = 256
 	workerCap  = 1 << 12
+	noteCap    = 32
 	doneCap    = 1 << 17
 	siteSpace  = 8 << 20
 	cellCap    = 1 << 16
@@ -50,7 +51,8 @@ const (
 	foreignAt = headerSize
 	orphansAt = foreignAt + foreignCap*8
 	workersAt = orphansAt + orphanCap*int(unsafe.Sizeof(Orphan{}))
-	doneAt    = workersAt + workerCap*WorkerSize
+	notesAt   = workersAt + workerCap*WorkerSize
+	doneAt    = notesAt + noteCap*NoteSize
 	sitesAt   = doneAt + doneCap
 	cellsAt   = sitesAt + siteSpace
 
@@ -75,7 +77,8 @@ type Header struct {
 	_     [128 - 24 - 6*16]byte
 	Clock uint64 // coarse CLOCK_MONOTONIC, nanoseconds; alone on its cache line
 	Grain uint64 // how often the clock is written, nanoseconds
-	_     [48]byte
+	Notes Area
+	_     [32]byte
 
 	PID        uint64 // of the process that writes here; 0 until one has claimed the page
 	State      uint64 // one of the State constants
@@ -94,7 +97,8 @@ type Header struct {
 	WorkersLost uint64 // workers there was no slot for
 	Packages    uint64 // woven packages that are in the program
 	Expected    uint64 // those that it ought to have; 0 until its main package has said so
-	_           [layoutStart - 192 - 128]byte
+	NoteSeq     uint64 // notes so far; the newest is at NoteSeq mod cap
+	_           [layoutStart - 192 - 136]byte
 	Layout      [layoutSpace]byte // the Go runtime's layout, see ParseLayout
 
 	// What the watcher thinks of the program, written by it: first At, 0 while it

@@ -23,11 +23,17 @@ var someSites = []event.Site{
 	{Kind: event.Worker, Func: "ingest", Object: "all:writers"},
 }
 
+var someNote = event.Finding{
+	Verdict: event.Wrong, Class: event.Proven, What: "it does not hold:\n\tno", At: 6e9,
+	Place:    event.Step{Site: event.Site{Package: "p", File: "/src/p/a.go", Line: 9, Func: "pay", Object: "balance"}, Since: 5e9},
+	Evidence: []event.Evidence{{Source: event.Program, At: 6e9, Text: "it does not hold:\n\tno"}},
+}
+
 // smallPage is a page with room for little, so that it can be printed and
 // fuzzed whole.
 func smallPage(t testing.TB) []byte {
 	t.Helper()
-	words := make([]uint64, (headerSize+4*8+2*int(unsafe.Sizeof(Orphan{}))+512+3*CellSize+2*WorkerSize+8)/8)
+	words := make([]uint64, (headerSize+4*8+2*int(unsafe.Sizeof(Orphan{}))+512+3*CellSize+2*WorkerSize+8+2*NoteSize)/8)
 	mem := (*[1 << 20]byte)(unsafe.Pointer(&words[0]))[: len(words)*8 : len(words)*8]
 	h := (*Header)(unsafe.Pointer(&mem[0]))
 	copy(h.Magic[:], Magic)
@@ -38,6 +44,7 @@ func smallPage(t testing.TB) []byte {
 	h.Cells = Area{h.Sites.At + 512, 3}
 	h.Workers = Area{h.Cells.At + 3*uint64(CellSize), 2}
 	h.Done = Area{h.Workers.At + 2*uint64(WorkerSize), 8}
+	h.Notes = Area{h.Done.At + 8, 2}
 	return mem
 }
 
@@ -71,6 +78,7 @@ func filled(t testing.TB) []byte {
 	v.Header.WorkerCount = 1
 	v.Workers[0] = Worker{Site: 4, Seq: 7, Since: 3e9, Budget: 2e9, Progress: 5, Last: 4e9, G: 17, Reported: 7}
 	v.Done[1] = 1
+	v.Say(someNote)
 	v.Header.ReachAt, v.Header.ReachSize = 0x500000, 77
 	v.Header.Packages, v.Header.Expected = 2, 3
 	v.SetVerdict(Verdict{At: 8e9, Code: VerdictInferred, Count: 2, Text: "goroutine 17 waits"})
@@ -157,7 +165,7 @@ func TestHostilePagesGiveErrors(t *testing.T) {
 		{"foreign", func(mem []byte, h *Header) []byte { copy(mem, "\x7fELF"); return mem }, "not a vitals page"},
 		{"newer", func(mem []byte, h *Header) []byte { h.Version = 99; return mem }, "version 99"},
 		{"truncated", func(mem []byte, h *Header) []byte { return mem[:headerSize] }, "its header says"},
-		{"cells beyond the end", func(mem []byte, h *Header) []byte { h.Cells.Cap = 4; return mem }, "cells reaches beyond"},
+		{"cells beyond the end", func(mem []byte, h *Header) []byte { h.Cells.Cap = 40; return mem }, "cells reaches beyond"},
 		{"many cells", func(mem []byte, h *Header) []byte { h.Cells.Cap = 1 << 40; return mem }, "cells claims"},
 		{"sum overflows", func(mem []byte, h *Header) []byte { h.Orphans.At = ^uint64(7); return mem }, "orphans reaches beyond"},
 		{"table over the header", func(mem []byte, h *Header) []byte { h.Sites.At = 8; return mem }, "sites begins at 8"},

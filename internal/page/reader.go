@@ -14,6 +14,7 @@ type Reader struct {
 	view  *View
 	sites []event.Site
 	rows  uint64 // bytes of the site table that are parsed
+	notes uint64 // notes that were read
 }
 
 // NewReader returns a reader of mem, which must be mapped for as long as the
@@ -43,8 +44,9 @@ type Reading struct {
 	Orphans    []event.Orphan
 	Foreign    map[uint64]bool
 	Workers    []event.WorkerMark
-	Lost       uint64 // goroutines without a cell, workers without a slot and sites without a row
-	Damaged    int    // records and marks that made no sense
+	Said       []event.Finding // what the program has said of itself since the last pass
+	Lost       uint64          // goroutines without a cell, workers without a slot and sites without a row
+	Damaged    int             // records and marks that made no sense
 }
 
 // Read fills into, whose slices are used again. Goroutines without a record
@@ -63,6 +65,7 @@ func (r *Reader) Read(into *Reading) error {
 	r.readOrphans(into)
 	into.Foreign = r.readForeign()
 	r.readWorkers(into)
+	r.readNotes(into)
 	return nil
 }
 

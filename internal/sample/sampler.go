@@ -76,6 +76,7 @@ func (s *Sampler) Sample(want Wanted) (sample event.Sample, ok bool, err error) 
 		Orphans:    s.reading.Orphans,
 		Foreign:    s.reading.Foreign,
 		Workers:    s.reading.Workers,
+		Said:       s.reading.Said,
 		Lost:       s.reading.Lost,
 	}
 	sample.Looks = s.looks(want.Look)
