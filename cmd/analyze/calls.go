@@ -30,6 +30,7 @@ func (v *visitor) call(n *ast.CallExpr) {
 		return
 	}
 	o := &op{site: v.site(event.Call, at, name), rewrite: rewrite, why: r.why}
+	o.site.Leaves = r.leaves
 	switch {
 	case r.wait == always:
 		o.idle(r.why)
@@ -43,6 +44,7 @@ func (v *visitor) call(n *ast.CallExpr) {
 type ruling struct {
 	wait     wait
 	buffered bool   // most such calls do not leave memory
+	leaves   bool   // what is called is not in scope
 	why      string // which rule it is
 }
 
@@ -64,7 +66,10 @@ func (v *visitor) ruling(n *ast.CallExpr) (r ruling, ok bool) {
 			return r, true
 		}
 	}
-	r, ok = v.facts.targets[n.Lparen]
+	if r, ok = v.facts.targets[n.Lparen]; ok {
+		return r, true
+	}
+	r, ok = v.facts.leaves[n.Lparen]
 	return r, ok
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/lifesign-go/lifesign/cmd/load"
 )
 
-// Each archive of testdata/flow is a program. Its file "want" is what analysis
+// Each archive of testdata/flow is a program, and the scope if it has one. Its file "want" is what analysis
 // found out about its waits, a line each.
 func TestFlow(t *testing.T) {
 	archives, err := filepath.Glob("testdata/flow/*.txtar")
@@ -27,7 +27,13 @@ func TestFlow(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden(t, path, archive, describe(modelOf(t, archive, "")))
+			scope := ""
+			for _, f := range archive.Files {
+				if f.Name == "scope" {
+					scope = strings.TrimSpace(string(f.Data))
+				}
+			}
+			golden(t, path, archive, describe(modelOf(t, archive, scope)))
 		})
 	}
 }
@@ -37,7 +43,7 @@ func modelOf(t *testing.T, archive *txtar.Archive, scope string) *Model {
 	t.Helper()
 	dir := t.TempDir()
 	for _, f := range archive.Files {
-		if f.Name == "want" {
+		if f.Name == "want" || f.Name == "scope" {
 			continue
 		}
 		path := filepath.Join(dir, filepath.FromSlash(f.Name))

@@ -40,6 +40,7 @@ type facts struct {
 	regions  map[ast.Stmt]*cause  // endless loops of goroutines, in scope
 	requests map[ast.Node]*cause  // functions in scope that run once per request
 	targets  map[token.Pos]ruling // calls through interfaces and function values that can lead to one that blocks, by parenthesis
+	leaves   map[token.Pos]ruling // calls that leave the scope and can block there, by parenthesis
 	nils     map[token.Pos]bool   // operations on channels that are nil
 	near     map[ast.Node]near    // of functions that a region reaches
 	inScope  map[*types.Package]*load.Package
@@ -85,7 +86,7 @@ func search(ctx context.Context, prog *load.Program, scope Scope, said *sayings,
 		inScope: w.inScope, regions: regions, requests: w.requests, near: w.nearest(sorted, regions),
 		targets: w.targets(sorted, said), nils: w.nils(sorted), unsure: converted(sorted, prog.Fset), sayings: said,
 		classes: classify(prog, sorted, graph), confined: confine(sorted, graph), kept: keep(program, sorted, w.inScope),
-		flow: newFlow(prog, program, sorted, graph),
+		flow: newFlow(prog, program, sorted, graph), leaves: w.leaving(sorted, said),
 	}, nil
 }
 

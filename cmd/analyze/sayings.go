@@ -90,7 +90,7 @@ func (s *sayings) blocks(f *types.Func) (r ruling, ok bool) {
 		return said.ruling()
 	}
 	t, ok := blocks(f)
-	return ruling{t.wait, t.buffered, "by the rule for " + ruleName(f)}, ok
+	return ruling{wait: t.wait, buffered: t.buffered, why: "by the rule for " + ruleName(f)}, ok
 }
 
 // ruling returns what said makes of a call.
