@@ -39,8 +39,11 @@
 //		work.Done()
 //	}
 //
-// An idle worker is never judged. One that is busy beyond its budget is stuck,
-// inferred. Time in which the process did not run, because it was stopped,
+// An idle worker is never judged. One that is busy beyond its budget, and whose
+// goroutine was seen to stand still, is stuck: inferred, or proven where nothing
+// can serve what it waits for. One that runs is slow. In a program that nothing is
+// woven into, goroutines cannot be seen, and a worker is given its budget twice.
+// Time in which the process did not run, because it was stopped,
 // suspended or starved, is not counted against it. Groups say whether one of
 // several has to be stuck (AnyOf), or all (AllOf). A worker that
 // was reported learns it by Reported and by its Context, and should stop, for

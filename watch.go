@@ -136,6 +136,9 @@ func newWatcher(o Options) *watcher {
 		o.Report = func(f event.Finding) { io.WriteString(out, tell.Text(f, name, os.Getpid())) }
 	}
 	all, report := o.All, o.Report
+	if v := hook.Vitals(); v.PID() == 0 {
+		v.SetClock(clock.Monotonic()) // for marks that are made before the first sample
+	}
 	hook.Declare("") // a page with nothing in it is worth reading too
 	w := &watcher{
 		o: o, view: hook.Vitals(), done: make(chan struct{}), ended: make(chan struct{}), end: endProcess,

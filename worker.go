@@ -65,8 +65,9 @@ func NewWorker(name string, options ...WorkerOption) *Worker {
 }
 
 // Busy says that the worker has got work, which may go without progress for as
-// long as budget; 0 is for ever. Whoever is busy already thereby begins the next
-// unit of work. What Busy returns ends this one:
+// long as budget; 0 leaves that to the judge, which takes ten seconds. Whoever is
+// busy already thereby begins the next unit of work. What Busy returns ends this
+// one:
 //
 //	defer w.Busy(2 * time.Second).Done()
 func (w *Worker) Busy(budget time.Duration) Work {

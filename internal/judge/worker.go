@@ -97,10 +97,14 @@ func (j *Judge) tellWork(g *graph, n *idleWork, a *Actions) {
 	if w.Group != "" {
 		name += " of " + w.Group
 	}
+	budget := w.Budget
+	if budget <= 0 {
+		budget = j.fallback
+	}
 	place := event.Site{Kind: event.Worker, Func: w.Name, Object: w.Group}
 	found := event.Finding{
 		Verdict: event.Stuck, Class: class, At: g.s.At,
-		What:    fmt.Sprintf("the worker %s has had work for %s without progress, more than the %s it may take", name, since(n.age), since(w.Budget)),
+		What:    fmt.Sprintf("the worker %s has had work for %s without progress, more than the %s it may take", name, since(n.age), since(budget)),
 		Refuted: fmt.Sprintf("%s reports progress", name),
 	}
 	found.Evidence = append(found.Evidence, t.says(event.Marks, "%s is busy; it reported progress %d times, and not in the last %s", name, w.Progress, since(n.age)))
@@ -117,6 +121,12 @@ func (j *Judge) tellWork(g *graph, n *idleWork, a *Actions) {
 	found.Place = event.Step{Site: place, Since: w.Last}
 	if w.Since > w.Last {
 		found.Place.Since = w.Since
+	}
+	if found.Place.Since == 0 { // nobody wrote the page's clock yet
+		found.Place.Since = g.s.At - n.age
+	}
+	if place.File == "" {
+		found.Place.Site.File, found.Place.Site.Line = w.Site.File, w.Site.Line
 	}
 	j.report(a, found, nil, f)
 	a.Dead = append(a.Dead, Dead{w.Index, w.Seq})
