@@ -257,3 +257,32 @@ example.com/c
 		t.Errorf("got %v, %v, want %v", got, err, want)
 	}
 }
+
+// TestPlainIsUntouched builds a program plain after it was built woven, with a
+// build cache that both have used and with one that has never seen lifesign: the
+// binaries are the same, bit for bit.
+func TestPlainIsUntouched(t *testing.T) {
+	dir := program(t, "small")
+	plain := func(cache string) string {
+		name := filepath.Join(t.TempDir(), "plain")
+		cmd := exec.Command("go", "build", "-trimpath", "-o", name, ".")
+		cmd.Dir, cmd.Env = dir, append(slices.Clip(shared.env), "PWD="+dir, "GOWORK=off")
+		if cache != "" {
+			cmd.Env = append(cmd.Env, "GOCACHE="+cache)
+		}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("go build: %v\n%s", err, out)
+		}
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	cfg := shared.config(dir)
+	cfg.BuildFlags = []string{"-trimpath"}
+	build(t, cfg)
+	if plain("") != plain(t.TempDir()) {
+		t.Error("a plain build after a woven one differs from one without lifesign")
+	}
+}
