@@ -86,6 +86,7 @@ type waiting struct {
 // service is an operation that ends waits.
 type service struct {
 	fn   *ssa.Function
+	at   ssa.Instruction // nil if it may be anywhere in fn
 	what what
 	cell ref
 }

@@ -41,7 +41,7 @@ func (c *classes) instruction(fn *ssa.Function, i ssa.Instruction) {
 	case *ssa.Send:
 		c.unify(c.content(c.value(i.Chan)), c.value(i.X))
 		c.wait(i.Pos(), needRecv, c.value(i.Chan))
-		c.serve(fn, needSend, c.value(i.Chan))
+		c.serve(fn, i, needSend, c.value(i.Chan))
 	case *ssa.Select:
 		c.selection(fn, i)
 	case *ssa.MakeClosure:
@@ -97,7 +97,7 @@ func (c *classes) derived(fn *ssa.Function, v ssa.Value) {
 				c.unify(c.value(v), c.content(c.value(v.X)))
 			}
 			c.wait(v.Pos(), needSend, c.value(v.X))
-			c.serve(fn, needRecv, c.value(v.X))
+			c.serve(fn, v, needRecv, c.value(v.X))
 		}
 	case *ssa.FieldAddr:
 		c.unify(c.content(c.value(v)), c.field(pointed(v.X.Type()), v.Field))
@@ -233,10 +233,10 @@ func (c *classes) selection(fn *ssa.Function, s *ssa.Select) {
 		if st.Dir == types.SendOnly {
 			c.unify(c.content(ch), c.value(st.Send))
 			c.wait(st.Pos, needRecv, ch)
-			c.serve(fn, needSend, ch)
+			c.serve(fn, s, needSend, ch)
 		} else {
 			c.wait(st.Pos, needSend, ch)
-			c.serve(fn, needRecv, ch)
+			c.serve(fn, s, needRecv, ch)
 		}
 	}
 }
@@ -254,9 +254,9 @@ func (c *classes) wait(p token.Pos, w what, r ref) {
 	c.sites[p] = waiting{w, r}
 }
 
-func (c *classes) serve(fn *ssa.Function, w what, r ref) {
+func (c *classes) serve(fn *ssa.Function, at ssa.Instruction, w what, r ref) {
 	if r != 0 {
-		c.serves = append(c.serves, service{fn, w, r})
+		c.serves = append(c.serves, service{fn, at, w, r})
 	}
 }
 
@@ -267,7 +267,7 @@ func (c *classes) closure(m *ssa.MakeClosure) {
 	fn := m.Fn.(*ssa.Function)
 	if method, ok := boundMethod(fn); ok {
 		for _, s := range syncServices[method] {
-			c.serve(fn, s, c.content(c.value(m.Bindings[0])))
+			c.serve(fn, nil, s, c.content(c.value(m.Bindings[0])))
 		}
 		if method == "(*sync.WaitGroup).Go" {
 			c.groups = append(c.groups, c.content(c.value(m.Bindings[0])))
@@ -330,7 +330,7 @@ func fullNameOf(fn *ssa.Function) string {
 func (c *classes) call(fn *ssa.Function, call ssa.CallInstruction) {
 	common := call.Common()
 	if b, ok := common.Value.(*ssa.Builtin); ok {
-		c.builtin(fn, b.Name(), common.Args, call.Value())
+		c.builtin(fn, call, b.Name(), common.Args)
 		return
 	}
 	callee := common.StaticCallee()
@@ -344,31 +344,31 @@ func (c *classes) call(fn *ssa.Function, call ssa.CallInstruction) {
 			c.make(c.content(c.value(call.Value())), call.Value(), "cond")
 		}
 	case len(common.Args) > 0:
-		c.operate(fn, name, common.Pos(), c.pointee(common.Args[0]))
+		c.operate(fn, call, name, common.Pos(), c.pointee(common.Args[0]))
 	}
 }
 
 // operate adds the operation of one of package sync's methods on an object.
-func (c *classes) operate(fn *ssa.Function, method string, p token.Pos, object ref) {
+func (c *classes) operate(fn *ssa.Function, at ssa.Instruction, method string, p token.Pos, object ref) {
 	if w := syncWaits[method]; w != "" {
 		c.wait(p, w, object)
 	}
 	for _, w := range syncServices[method] {
-		c.serve(fn, w, object)
+		c.serve(fn, at, w, object)
 	}
 	if method == "(*sync.WaitGroup).Go" {
 		c.groups = append(c.groups, object)
 	}
 }
 
-func (c *classes) builtin(fn *ssa.Function, name string, args []ssa.Value, result *ssa.Call) {
+func (c *classes) builtin(fn *ssa.Function, call ssa.CallInstruction, name string, args []ssa.Value) {
 	var out ref
-	if result != nil {
+	if result := call.Value(); result != nil {
 		out = c.value(result)
 	}
 	switch name {
 	case "close":
-		c.serve(fn, needSend, c.value(args[0]))
+		c.serve(fn, call, needSend, c.value(args[0]))
 	case "append":
 		c.unify(out, c.value(args[0]))
 		if len(args) > 1 {
@@ -417,9 +417,9 @@ func (c *classes) pass(fn *ssa.Function, call ssa.CallInstruction, callee *ssa.F
 	}
 	if isSync(name) {
 		if common.IsInvoke() {
-			c.operate(fn, name, token.NoPos, c.content(c.box(callee.Params[0].Type())))
+			c.operate(fn, call, name, token.NoPos, c.content(c.box(callee.Params[0].Type())))
 		} else if common.StaticCallee() == nil && len(common.Args) > 0 {
-			c.operate(fn, name, token.NoPos, c.content(c.value(common.Args[0])))
+			c.operate(fn, call, name, token.NoPos, c.content(c.value(common.Args[0])))
 		}
 		return
 	}

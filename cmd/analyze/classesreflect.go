@@ -39,12 +39,12 @@ func (c *classes) reflected(funcs []*ssa.Function) {
 		services := reflectServices[fullNameOf(fn)]
 		for _, s := range services {
 			for r := range c.visible {
-				c.serve(fn, s, r)
+				c.serve(fn, nil, s, r)
 			}
 		}
 		if p := fn.Parent(); p != nil && fullNameOf(p) == "(*sync.WaitGroup).Go" {
 			for _, r := range c.groups {
-				c.serve(fn, needDone, r)
+				c.serve(fn, nil, needDone, r)
 			}
 		}
 	}

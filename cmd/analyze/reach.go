@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/tools/go/ssa"
+
 	serving "github.com/lifesign-go/lifesign/internal/reach"
 )
 
@@ -71,17 +73,24 @@ func members(b bits) []int {
 	return out
 }
 
+// served is a need that an instruction serves; nil if any of its function may.
+type served struct {
+	need int
+	at   ssa.Instruction
+}
+
 // tabler makes the data of a table.
 type tabler struct {
 	*flow
 	needs      []string
 	words      int
-	contains   map[int32]bits // of functions, by number
-	component  []int32        // of functions: which cycle of calls they are on
-	reaches    []bits         // of components; nil is empty
-	signatures map[string]int // by the bits of both sets
-	key        []byte         // of the signature asked for last
-	scratch    [2]bits        // of the line looked at
+	contains   map[int32]bits     // of functions, by number
+	serves     map[int32][]served // the operations in them
+	component  []int32            // of functions: which cycle of calls they are on
+	reaches    []bits             // of components; nil is empty
+	signatures map[string]int     // by the bits of both sets
+	key        []byte             // of the signature asked for last
+	scratch    [2]bits            // of the line looked at
 	data       serving.Data
 }
 
@@ -91,7 +100,7 @@ func (t *tabler) lexical(c *classes) {
 	for i, n := range t.needs {
 		index[n] = i
 	}
-	t.contains = make(map[int32]bits)
+	t.contains, t.serves = make(map[int32]bits), make(map[int32][]served)
 	for _, s := range c.serves {
 		i, ok := index[c.item(waiting{s.what, s.cell})]
 		if !ok {
@@ -102,6 +111,7 @@ func (t *tabler) lexical(c *classes) {
 			t.contains[n] = make(bits, t.words)
 		}
 		t.contains[n].add(i)
+		t.serves[n] = append(t.serves[n], served{i, s.at})
 	}
 }
 
@@ -244,7 +254,7 @@ func (t *tabler) files() {
 		found[k] = append(found[k], extent{from.Line, to.Line, int32(i)})
 	}
 	for k, extents := range found {
-		t.data.Files = append(t.data.Files, serving.File{Package: k.pkg, Name: k.name, Spans: t.spans(extents)})
+		t.data.Files = append(t.data.Files, serving.File{Package: k.pkg, Name: k.name, Spans: t.spans(extents), Lines: t.lines(extents)})
 	}
 	slices.SortFunc(t.data.Files, func(a, b serving.File) int {
 		return cmp.Or(cmp.Compare(a.Package, b.Package), cmp.Compare(a.Name, b.Name))
@@ -279,6 +289,66 @@ func (t *tabler) spans(extents []extent) []serving.Span {
 		}
 	}
 	return out
+}
+
+// lines returns the lines of a file with calls that have less ahead of them than
+// their function comes to as a whole. Those that belong to several functions
+// are left out; the instances of a generic function count as one.
+func (t *tabler) lines(extents []extent) []serving.Span {
+	ahead := make(map[int32]map[int]bits)
+	seen := make(map[int]bool)
+	var lines []int
+	for _, e := range extents {
+		ahead[e.fn] = t.ahead(e.fn)
+		for line := range ahead[e.fn] {
+			if !seen[line] {
+				seen[line] = true
+				lines = append(lines, line)
+			}
+		}
+	}
+	slices.Sort(lines)
+	var out []serving.Span
+	var active []extent
+	next := 0
+	for _, line := range lines {
+		for ; next < len(extents) && extents[next].from <= line; next++ {
+			active = append(active, extents[next])
+		}
+		active = slices.DeleteFunc(active, func(e extent) bool { return e.to < line })
+		if s, ok := t.aheadAt(active, ahead, line); ok {
+			out = append(out, serving.Span{Line: line, Signature: s})
+		}
+	}
+	return out
+}
+
+// aheadAt returns the signature of what is ahead at a line of the innermost of
+// these functions, if that has the line for itself and it is less than the
+// whole.
+func (t *tabler) aheadAt(active []extent, ahead map[int32]map[int]bits, line int) (signature int, less bool) {
+	reaches, contains, whole := make(bits, t.words), make(bits, t.words), make(bits, t.words)
+	for i := len(active) - 1; i >= 0; i-- {
+		e := active[i]
+		if e.from >= line || line >= e.to {
+			return 0, false
+		}
+		if last := active[len(active)-1]; e.from != last.from || e.to != last.to {
+			break
+		}
+		all := t.reaches[t.component[e.fn]]
+		whole.or(all)
+		contains.or(t.contains[e.fn])
+		if some := ahead[e.fn][line]; some != nil {
+			reaches.or(some)
+		} else {
+			reaches.or(all)
+		}
+	}
+	if slices.Equal(reaches, whole) {
+		return 0, false
+	}
+	return t.signature(reaches, contains), true
 }
 
 // line returns the signature of a line in these functions, outer ones first.

@@ -22,8 +22,9 @@ type flow struct {
 	funcs       []*ssa.Function
 	number      map[*ssa.Function]int32
 	next        [][]int32
-	spontaneous []int32 // what the runtime starts by itself
-	first       []int32 // what it starts the program with
+	at          [][]ssa.Instruction // of each of next: where; nil if it may be anywhere
+	spontaneous []int32             // what the runtime starts by itself
+	first       []int32             // what it starts the program with
 	origins     *origins
 	methods     map[string][]types.Type // types that values in interfaces can have, by names of their methods
 }
@@ -31,7 +32,7 @@ type flow struct {
 func newFlow(prog *load.Program, program *ssa.Program, funcs []*ssa.Function, graph *callgraph.Graph) *flow {
 	f := &flow{
 		prog: prog, program: program, funcs: funcs,
-		number: make(map[*ssa.Function]int32, len(funcs)), next: make([][]int32, len(funcs)),
+		number: make(map[*ssa.Function]int32, len(funcs)), next: make([][]int32, len(funcs)), at: make([][]ssa.Instruction, len(funcs)),
 		origins: newOrigins(funcs, graph), methods: make(map[string][]types.Type),
 	}
 	for i, fn := range funcs {
@@ -66,7 +67,7 @@ func (f *flow) function(from int32, fn *ssa.Function, node *callgraph.Node) {
 			if f.byName(from, e) {
 				continue
 			}
-			f.edge(from, e.Callee.Func)
+			f.edge(from, e.Callee.Func, e.Site)
 			if e.Callee.Func.Blocks == nil && !isGeneric(e.Callee.Func) {
 				f.handsOn(from, fn, e.Site)
 			}
@@ -80,15 +81,16 @@ func (f *flow) function(from int32, fn *ssa.Function, node *callgraph.Node) {
 				continue
 			}
 			if _, builtin := call.Common().Value.(*ssa.Builtin); !builtin {
-				f.unresolved(from, fn, call.Common())
+				f.unresolved(from, fn, call)
 			}
 		}
 	}
 }
 
-func (f *flow) edge(from int32, to *ssa.Function) {
+func (f *flow) edge(from int32, to *ssa.Function, at ssa.Instruction) {
 	if n, ok := f.number[to]; ok {
 		f.next[from] = append(f.next[from], n)
+		f.at[from] = append(f.at[from], at)
 	}
 }
 
@@ -102,7 +104,7 @@ func (f *flow) handsOn(from int32, fn *ssa.Function, call ssa.CallInstruction) {
 			continue
 		}
 		for _, g := range f.origins.functions(a) {
-			f.edge(from, g)
+			f.edge(from, g, nil) // now or later
 			if !own {
 				f.spontaneously(g)
 			}
@@ -142,13 +144,14 @@ func (f *flow) starts(fn *ssa.Function) {
 
 // unresolved adds what a call can lead to for which variable types analysis has
 // nothing: the value came through unsafe code or reflection, or it is nil.
-func (f *flow) unresolved(from int32, fn *ssa.Function, call *ssa.CallCommon) {
+func (f *flow) unresolved(from int32, fn *ssa.Function, at ssa.CallInstruction) {
+	call := at.Common()
 	if fullNameOf(fn) == "time.goFunc" {
 		return // it starts what AfterFunc was given, see starters
 	}
 	if !call.IsInvoke() {
 		for _, g := range f.origins.functions(call.Value) {
-			f.edge(from, g)
+			f.edge(from, g, at)
 		}
 		return
 	}
@@ -161,7 +164,7 @@ func (f *flow) unresolved(from int32, fn *ssa.Function, call *ssa.CallCommon) {
 			continue
 		}
 		if m := f.program.LookupMethod(t, call.Method.Pkg(), call.Method.Name()); m != nil {
-			f.edge(from, m)
+			f.edge(from, m, at)
 		}
 	}
 }
@@ -184,7 +187,7 @@ func (f *flow) reflection() {
 		for i := range set.Len() {
 			if m := set.At(i); m.Obj().Exported() && !types.IsInterface(t) {
 				if fn := f.program.MethodValue(m); fn != nil {
-					f.edge(from, fn)
+					f.edge(from, fn, nil)
 				}
 			}
 		}
@@ -192,7 +195,7 @@ func (f *flow) reflection() {
 	for _, sig := range f.boxedSignatures() {
 		list, _ := f.origins.taken.At(sig).([]*ssa.Function)
 		for _, fn := range list {
-			f.edge(from, fn)
+			f.edge(from, fn, nil)
 		}
 	}
 }
@@ -211,7 +214,7 @@ func (f *flow) byName(from int32, e *callgraph.Edge) bool {
 	for _, name := range names {
 		for _, t := range f.methods[name] {
 			if m := f.program.LookupMethod(t, nil, name); m != nil {
-				f.edge(from, m)
+				f.edge(from, m, e.Site)
 			}
 		}
 	}

@@ -66,7 +66,7 @@ func (j *Judge) answer(id uint64, look *event.Look, roots map[uint64]reach.Answe
 	if n > begin {
 		n = begin
 	}
-	roots[id] = j.reach.Stack(look.Stack[len(look.Stack)-n:])
+	roots[id] = j.reach.Begun(look.Stack[len(look.Stack)-n:])
 	return j.reach.Stack(look.Stack)
 }
 

@@ -28,6 +28,7 @@ type File struct {
 	Package string // its path as the linker names it: main for a main package
 	Name    string // without its directory
 	Spans   []Span // by line
+	Lines   []Span // of single lines: what is ahead there of what the function comes to
 }
 
 // Span begins at a line, counted from 1, and ends where the next one begins.
@@ -37,7 +38,7 @@ type Span struct {
 }
 
 // magic is what an encoded table begins with. Its last byte is the version.
-const magic = "lsreach\x01"
+const magic = "lsreach\x02"
 
 // maxSize bounds what an encoded table may grow to when it is decoded, and
 // maxMembers the needs, signatures and files in it, which take more memory than
@@ -72,13 +73,8 @@ func Encode(d Data) []byte {
 			e.text(pkg)
 		}
 		e.text(f.Name)
-		e.count(len(f.Spans))
-		line := 0
-		for _, s := range f.Spans {
-			e.count(s.Line - line)
-			e.count(s.Signature + 1)
-			line = s.Line
-		}
+		e.spans(f.Spans)
+		e.spans(f.Lines)
 	}
 	out := bytes.NewBufferString(magic)
 	w, err := flate.NewWriter(out, flate.BestCompression)
@@ -97,6 +93,16 @@ func Encode(d Data) []byte {
 // encoder writes counts as varints, texts with their lengths before them, and
 // sets as their bits.
 type encoder struct{ out []byte }
+
+func (e *encoder) spans(list []Span) {
+	e.count(len(list))
+	line := 0
+	for _, s := range list {
+		e.count(s.Line - line)
+		e.count(s.Signature + 1)
+		line = s.Line
+	}
+}
 
 func (e *encoder) count(n int) {
 	var buf [binary.MaxVarintLen64]byte
@@ -148,7 +154,7 @@ type decoder struct {
 }
 
 func (d *decoder) table() *Table {
-	t := &Table{needs: make(map[string]Need), files: make(map[fileKey][]span)}
+	t := &Table{needs: make(map[string]Need), files: make(map[fileKey]spans)}
 	n := d.members(1)
 	for i := 0; i < n; i++ {
 		t.needs[d.text()] = Need(i)
@@ -165,7 +171,7 @@ func (d *decoder) table() *Table {
 		s := t.signatures[first-1]
 		t.main = Answer{true, s.reaches, s.contains}
 	}
-	files := d.members(3)
+	files := d.members(4)
 	key := fileKey{}
 	for i := 0; i < files; i++ {
 		if pkg := d.text(); pkg != "" {
@@ -175,7 +181,7 @@ func (d *decoder) table() *Table {
 		if _, twice := t.files[key]; twice {
 			d.bad = true
 		}
-		t.files[key] = d.spans(len(t.signatures))
+		t.files[key] = spans{d.spans(len(t.signatures)), d.spans(len(t.signatures))}
 	}
 	return t
 }

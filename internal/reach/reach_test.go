@@ -22,9 +22,9 @@ func sample() Data {
 			{Reaches: []int{0, 1, 2}},
 		},
 		Files: []File{
-			{"example.com/q.v2", "queue.go", []Span{{10, 0}, {20, 2}}},
-			{"main", "main.go", []Span{{5, 3}, {30, 1}, {40, -1}, {50, 2}}},
-			{"main", "more.go", nil},
+			{"example.com/q.v2", "queue.go", []Span{{10, 0}, {20, 2}}, nil},
+			{"main", "main.go", []Span{{5, 3}, {30, 1}, {40, -1}, {50, 2}}, []Span{{7, 0}, {39, 0}}},
+			{"main", "more.go", nil, nil},
 		},
 	}
 }
@@ -233,5 +233,51 @@ func BenchmarkServes(b *testing.B) {
 	b.ReportAllocs()
 	for i := 0; i < b.N; i++ {
 		table.Serves(1, stack)
+	}
+}
+
+// TestAhead: who stands at a line with a call has less ahead than the function
+// comes to, and whoever has moved on since may have come to all of it.
+func TestAhead(t *testing.T) {
+	table := decoded(t, sample())
+	recv, _ := table.Class("recv:main.jobs")
+	goexit := event.Frame{Func: "runtime.goexit", File: "asm_amd64.s", Line: 1}
+	at := func(line int) []event.Frame {
+		return []event.Frame{{Func: "main.work", File: "/src/main.go", Line: line}, goexit}
+	}
+	for line, want := range map[int]bool{6: true, 7: false, 8: true} {
+		if got := table.Stack(at(line)); got.Reaches(recv) != want || !got.Known {
+			t.Errorf("line %d: %+v, want %v", line, got, want)
+		}
+		if got := table.Begun(at(line)); !got.Reaches(recv) {
+			t.Errorf("line %d: begun there it reaches nothing", line)
+		}
+	}
+	// Package initialisation is over once main has begun.
+	main := event.Frame{Func: "main.main", File: "/src/main.go", Line: 7}
+	start := event.Frame{Func: "runtime.main", File: "proc.go", Line: 283}
+	if a := table.Stack([]event.Frame{main, start, goexit}); a.Reaches(recv) || !a.Known {
+		t.Errorf("in main: %+v", a)
+	}
+	if a := table.Stack([]event.Frame{start, goexit}); !a.Reaches(recv) {
+		t.Errorf("before main: %+v", a)
+	}
+}
+
+// TestFramesOfNobody: what the compiler and the runtime put on a stack says
+// nothing against knowing it.
+func TestFramesOfNobody(t *testing.T) {
+	table := decoded(t, sample())
+	recv, _ := table.Class("recv:main.jobs")
+	for _, f := range []event.Frame{
+		{Func: "main.main.gowrap4", File: "/src/main.go", Line: 6},
+		{Func: "main.main.deferwrap1", File: "/src/main.go", Line: 6},
+		{Func: "time.Sleep", File: "/usr/local/go/src/runtime/time.go", Line: 363},
+		{Func: "internal/poll.runtime_pollWait", File: "runtime/netpoll.go", Line: 351},
+	} {
+		a := table.Stack([]event.Frame{f, {Func: "runtime.goexit", File: "asm_amd64.s", Line: 1}})
+		if !a.Known || a.Reaches(recv) {
+			t.Errorf("%s: %+v", f.Func, a)
+		}
 	}
 }
