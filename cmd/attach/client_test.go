@@ -69,7 +69,7 @@ func TestClientReadsTheRealThing(t *testing.T) {
 func TestClientSaysWhatIsWrong(t *testing.T) {
 	hang := make(chan struct{})
 	mux := http.NewServeMux()
-	mux.HandleFunc("/denied/", func(w http.ResponseWriter, r *http.Request) { http.Error(w, "who are you?", 403) })
+	mux.HandleFunc("/denied/", func(w http.ResponseWriter, r *http.Request) { http.Error(w, "who are you?", http.StatusForbidden) })
 	mux.HandleFunc("/hangs/", func(w http.ResponseWriter, r *http.Request) { <-hang })
 	mux.HandleFunc("/page/", func(w http.ResponseWriter, r *http.Request) { w.Write([]byte("<html>")) })
 	s := httptest.NewServer(mux)

@@ -56,3 +56,18 @@ func FuzzParseLayout(f *testing.F) {
 		}
 	})
 }
+
+func FuzzParseNote(f *testing.F) {
+	f.Add(appendNote(someNote, 480))
+	f.Add("\t\t\t\t0\t\t\t0\t")
+	f.Fuzz(func(t *testing.T, text string) {
+		n, err := parseNote(text)
+		if err != nil {
+			return
+		}
+		again, err := parseNote(appendNote(n, 1<<20))
+		if err != nil || again.What != n.What || again.Place != n.Place || again.Verdict != n.Verdict {
+			t.Errorf("%+v became %+v, %v", n, again, err)
+		}
+	})
+}
