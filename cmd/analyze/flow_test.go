@@ -38,10 +38,17 @@ func TestFlow(t *testing.T) {
 	}
 }
 
-// modelOf lays out the files of an archive and analyses the program in them.
 func modelOf(t *testing.T, archive *txtar.Archive, scope string) *Model {
 	t.Helper()
-	dir := t.TempDir()
+	m, _ := laidOut(t, archive, scope)
+	return m
+}
+
+// laidOut lays out the files of an archive in a directory, and analyses the
+// program in them.
+func laidOut(t *testing.T, archive *txtar.Archive, scope string) (m *Model, dir string) {
+	t.Helper()
+	dir = t.TempDir()
 	for _, f := range archive.Files {
 		if f.Name == "want" || f.Name == "scope" {
 			continue
@@ -63,11 +70,11 @@ func modelOf(t *testing.T, archive *txtar.Archive, scope string) *Model {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := Analyze(context.Background(), prog, Config{Scope: s})
+	m, err = Analyze(context.Background(), prog, Config{Scope: s})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m
+	return m, dir
 }
 
 // describe tells what is known of the waits in a model.

@@ -154,7 +154,7 @@ type decoder struct {
 }
 
 func (d *decoder) table() *Table {
-	t := &Table{needs: make(map[string]Need), files: make(map[fileKey]spans)}
+	t := &Table{needs: make(map[string]Need), files: make(map[fileKey]spans), named: make(map[string][]fileKey)}
 	n := d.members(1)
 	for i := 0; i < n; i++ {
 		t.needs[d.text()] = Need(i)
@@ -182,6 +182,7 @@ func (d *decoder) table() *Table {
 			d.bad = true
 		}
 		t.files[key] = spans{d.spans(len(t.signatures)), d.spans(len(t.signatures))}
+		t.named[key.name] = append(t.named[key.name], key)
 	}
 	return t
 }

@@ -36,6 +36,7 @@ type Table struct {
 	main        Answer // what package runtime starts the program with
 	signatures  []signature
 	files       map[fileKey]spans
+	named       map[string][]fileKey // by name without the package
 }
 
 type fileKey struct{ pkg, name string }
@@ -174,8 +175,25 @@ func (t *Table) frame(f event.Frame, in func(pkgpath, file string, line int) Ans
 		// above it, or nothing.
 		return Answer{Known: f.Func != ""}
 	default:
+		if _, ok := t.files[fileKey{pkg, name}]; !ok {
+			return t.anywhere(name, f.Line, in)
+		}
 		return in(pkg, name, f.Line)
 	}
+}
+
+// anywhere returns the answer for a line of a file of this name in any package.
+// A literal of a function that was inlined is named by the one it was inlined
+// in, which may be of another package than the file.
+func (t *Table) anywhere(name string, line int, in func(pkgpath, file string, line int) Answer) Answer {
+	var a Answer
+	for _, key := range t.named[name] {
+		one := in(key.pkg, name, line)
+		a.Known = a.Known || one.Known
+		a.reaches = a.reaches.union(one.reaches)
+		a.contains = a.contains.union(one.contains)
+	}
+	return a
 }
 
 // isRuntime reports whether pkg is the runtime, whose functions call no other

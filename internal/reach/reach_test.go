@@ -117,6 +117,8 @@ func TestStack(t *testing.T) {
 		{"the program is being started", 0, []event.Frame{park, start, exit}, true, false, true},
 		{"the system's own", 0, []event.Frame{park, exit}, false, false, true},
 		{"cut off", 0, []event.Frame{park, hook, producer}, false, false, false},
+		{"a literal of another package's function", 0, []event.Frame{{Func: "main.main.All[...].func2", File: "/m/queue.go", Line: 21}, exit}, true, true, true},
+		{"a file of no package", 0, []event.Frame{{Func: "main.x", File: "none.go", Line: 21}, exit}, false, false, false},
 		{"no stack", 0, nil, false, false, false},
 		{"no name", 0, []event.Frame{{}, exit}, false, false, false},
 	}
