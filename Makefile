@@ -17,7 +17,7 @@ FUZZTIME    ?= 10s
 START   := $(shell date +%s)
 section = @printf '\n== %s (%d s after the start)\n' "$(1)" $$(( $$(date +%s) - $(START) ))
 
-.PHONY: help build rig demo test quick vet fuzz testbed controls kernels soak bench tidy arm64 clean
+.PHONY: help build rig demo test quick vet fuzz testbed controls kernels soak bench buildcost tidy arm64 clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -81,6 +81,9 @@ bench: rig ## what the hooks cost: in nanoseconds, and for NATS
 	$(call section,programs that are their own load woven against plain)
 	$(BIN)/workbench -bin $(BIN) -subjects testbed
 	go run $(BENCHSTAT) $(BIN)/plain.txt $(BIN)/woven.txt
+
+buildcost: build ## what weaving adds to the time of a build, cold and after a change
+	.ci/buildcost $(BIN)/lifesign
 
 # The root module's version that cmd requires is the one beside it, which the
 # workspace knows and `go mod tidy` does not: a copy of go.mod tells it.
