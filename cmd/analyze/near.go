@@ -3,6 +3,7 @@ package analyze
 import (
 	"go/ast"
 	"go/token"
+	"slices"
 
 	"golang.org/x/tools/go/callgraph"
 	"golang.org/x/tools/go/ssa"
@@ -20,7 +21,9 @@ type near struct {
 func (w *walker) nearest(sorted []*ssa.Function, regions map[ast.Stmt]*cause) map[ast.Node]near {
 	var queue []*ssa.Function
 	found := make(map[*ssa.Function]near)
-	for _, fn := range sorted {
+	index := make(map[*ssa.Function]int, len(sorted))
+	for i, fn := range sorted {
+		index[fn] = i
 		if at := w.regionIn(fn, regions); at.IsValid() {
 			found[fn] = near{fn, at, 0}
 			queue = append(queue, fn)
@@ -37,7 +40,7 @@ func (w *walker) nearest(sorted []*ssa.Function, regions map[ast.Stmt]*cause) ma
 		if fn.Syntax() != nil { // a wrapper is no step
 			from.calls++
 		}
-		for _, e := range w.called(node) {
+		for _, e := range calleesOf(node, index) {
 			if _, known := found[e]; !known {
 				found[e] = from
 				queue = append(queue, e)
@@ -55,20 +58,21 @@ func (w *walker) nearest(sorted []*ssa.Function, regions map[ast.Stmt]*cause) ma
 	return out
 }
 
-// called returns what a function calls, in order. Where a call can lead to
-// many functions it says nothing about any of them.
-func (w *walker) called(node *callgraph.Node) []*ssa.Function {
+// calleesOf returns what a function calls, in the order of index. Where a call can
+// lead to many functions it says nothing about any of them.
+func calleesOf(node *callgraph.Node, index map[*ssa.Function]int) []*ssa.Function {
 	targets := make(map[ssa.CallInstruction]int)
 	for _, e := range node.Out {
 		targets[e.Site]++
 	}
 	var out []*ssa.Function
-	for _, e := range w.edges(node) {
+	for _, e := range node.Out {
 		if _, started := e.Site.(*ssa.Go); !started && targets[e.Site] <= manyTargets {
 			out = append(out, e.Callee.Func)
 		}
 	}
-	return out
+	slices.SortFunc(out, func(a, b *ssa.Function) int { return index[a] - index[b] })
+	return slices.Compact(out)
 }
 
 // regionIn returns the place of the first region of a goroutine in fn, or of fn
