@@ -3,9 +3,9 @@
 //
 // A Judge is pure. It is told what was seen, by Step, and answers with what it
 // concludes and with what it wants to see in the next sample: goroutines to
-// look at freshly, words of locks to read, or all goroutines. It reads no clock, starts no
-// goroutine and does no I/O; time is that of the samples. The same samples give
-// the same actions. A Judge serves one process and one caller at a time.
+// look at freshly, words of locks to read, or all goroutines. It reads no clock,
+// starts no goroutine and does no I/O; time is that of the samples. The same
+// samples give the same actions. A Judge serves one process and one caller at a time.
 //
 // # Time
 //
@@ -39,9 +39,10 @@
 //  8. A lock that was once released by a goroutine that had not taken it, or
 //     that two records claim to hold alone, is not dead: its holder is not
 //     known. That records may be missing changes nothing in what follows from
-//     those that are there; where none is there it is said. A hold whose lock is confined is left behind once looks show that its
-//     goroutine is no longer in the function that took it: nobody else releases
-//     it. Its holder is gone, as far as that lock goes, wherever it is.
+//     those that are there; where none is there it is said. A hold whose lock
+//     is confined is left behind once looks show that its goroutine is no longer
+//     in the function that took it: nobody else releases it. Its holder is gone,
+//     as far as that lock goes, wherever it is.
 //
 // # Calls
 //

@@ -27,7 +27,6 @@ type world struct {
 	lost    uint64
 	done    map[string]bool            // sites where an operation has come to its end
 	threads map[uint64]event.Thread    // of goroutines in a system call
-	reach   *reach.Table               // made of the lines "serves", when it is asked for first
 	nears   map[string]bool            // functions that come to what they serve by calls only
 	serves  map[string]map[string]bool // by function: what it serves
 	others  map[uint64]bool            // goroutines that have no cell
