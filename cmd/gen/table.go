@@ -43,9 +43,9 @@ import %s %q
 		rows = rows[n:]
 	}
 	if p.Expect > 0 {
-		out += fmt.Sprintf("\nfunc init() { %s.Expect(%d) }\n", p.Hook, p.Expect)
+		out += fmt.Sprintf("\nvar _ = %s.Expect(%d)\n", p.Hook, p.Expect)
 		if len(reach) > 0 {
-			out += fmt.Sprintf("\nfunc init() { %s.Reach(%q) }\n", p.Hook, reach)
+			out += fmt.Sprintf("\nvar _ = %s.Reach(%q)\n", p.Hook, reach)
 		}
 	}
 	return []byte(out)

@@ -58,7 +58,7 @@ var (
 	faults = []string{"raft503", "prom13861", "badger1529", "bboltremap", "pebblehang", "sarama2378", "etcd", "promtsdb", "badger"}
 	mends  = []string{"prom13861mended", "badger1529mended", "sarama2378mended"}
 	// Some that are woven in seconds, one of each kind of fault.
-	quick = []string{"raft503", "badger1529", "bboltremap"}
+	quick = []string{"raft503"}
 )
 
 // full is what `make testbed` runs.
