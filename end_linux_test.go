@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,6 +18,9 @@ func TestMain(m *testing.M) {
 		signal.Notify(make(chan os.Signal, 1), syscall.SIGQUIT) // a program that wants the signal for itself
 		endWithin = 1
 		go func() { select {} }()
+		for stacks := make([]byte, 1<<16); !strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), "select (no cases)"); {
+			time.Sleep(time.Millisecond) // until it has come there
+		}
 		endProcess()
 		time.Sleep(time.Minute)
 	}
