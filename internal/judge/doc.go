@@ -98,7 +98,7 @@
 //  19. A look or a word that could not be had leaves it unproven. So does a hold
 //     whose site is paired while no frame of its holder is in the site's file:
 //     who has left the function that releases a lock has released it.
-//  20. It is proven only if the site of every hold in it is paired. Where a lock
+//  20. It is proven only if every hold in it is paired or confined. Where a lock
 //     may rightly be released by a goroutine that is in no chain, stuck is
 //     inferred, and told after the longer budget. The same holds for an orphan
 //     that rule 8 doubts.
