@@ -48,12 +48,14 @@ type Evidence struct {
 	Text   string `json:"text"`
 }
 
-// Link is one step of a wait-for chain: a goroutine, what it waits for and
-// what it has in its hands that the step before it waits for.
+// Link is one step of a wait-for chain: a goroutine or a thread, what it waits
+// for and what it has in its hands that the step before it waits for.
 type Link struct {
-	Goroutine uint64  `json:"goroutine"`
-	Waits     *Step   `json:"waits,omitempty"` // the operation it is in; nil if none is woven
-	Holds     *Step   `json:"holds,omitempty"` // the lock by which it keeps the link before it waiting
+	Goroutine uint64  `json:"goroutine"`        // 0 if it is a thread
+	Task      *Task   `json:"thread,omitempty"` // nil if it is a goroutine
+	What      string  `json:"what,omitempty"`   // of a thread: what it stands in
+	Waits     *Step   `json:"waits,omitempty"`  // the operation it is in; nil if none is woven
+	Holds     *Step   `json:"holds,omitempty"`  // the lock by which it keeps the link before it waiting
 	Region    *Site   `json:"region,omitempty"`
 	Stack     []Frame `json:"stack,omitempty"`
 }
@@ -71,11 +73,12 @@ type Finding struct {
 	Episode  uint64     `json:"episode"` // counts what was found in this process, from 1
 	Verdict  Verdict    `json:"verdict"`
 	Class    Class      `json:"class"`
-	What     string     `json:"what"`  // one sentence
-	Place    Step       `json:"place"` // the operation that stands
-	At       int64      `json:"at"`    // when the verdict was reached
-	Chain    []Link     `json:"chain"` // from the place to the chain's end
-	Cycle    bool       `json:"cycle"` // the last link of the chain waits for the first
+	What     string     `json:"what"`             // one sentence
+	Place    Step       `json:"place"`            // the operation that stands; without a site if a thread does
+	Thread   int        `json:"thread,omitempty"` // the thread that stands, 0 if only a goroutine is known to
+	At       int64      `json:"at"`               // when the verdict was reached
+	Chain    []Link     `json:"chain"`            // from the place to the chain's end
+	Cycle    bool       `json:"cycle"`            // the last link of the chain waits for the first
 	Waiters  []Link     `json:"waiters,omitempty"`
 	Evidence []Evidence `json:"evidence"`
 	Refuted  string     `json:"refuted"` // what would refute it

@@ -14,6 +14,10 @@ type Sample struct {
 	Said       []Finding       // what the program has said of itself since the last sample
 	Census     *Census         // nil unless the judge asked for it
 	Lost       uint64          // goroutines the page had no cell for, since the start
+
+	Threads []Thread // every thread of the process, by number; nil if the kernel was not asked for them
+	Exits   []Exit   // threads of the process whose end the kernel has told of since the last sample
+	Node    *Node    // what the kernel says of the machine; nil if it was not asked
 }
 
 // Census is a look at every goroutine of the process, those without a cell
@@ -122,28 +126,6 @@ type Look struct {
 	Coarse bool    // functions that the compiler has put into others are not in Stack
 	Thread *Thread // what the kernel says of its thread, for one in a system call
 	Err    string  // why there is no look, "" if there is one
-}
-
-// Thread is the kernel's evidence about one thread.
-type Thread struct {
-	ID       int
-	State    string    // R, S, D, … of /proc/PID/task/TID/stat
-	Syscall  int64     // its number; -1 if it is in none, or unknown
-	Name     string    // of the system call, "" if unknown
-	Wchan    string    // the kernel function it sleeps in
-	Switches uint64    // context switches so far, of its own and forced
-	RanNS    int64     // CPU time so far
-	Resource *Resource // what the call works on; nil if that could not be found out
-	Err      string    // why the kernel could not be asked, "" if it was
-}
-
-// Resource is what the kernel counts of something that system calls work on:
-// a file system or a device.
-type Resource struct {
-	Name      string // "the FUSE file system at /data", "block device 254:0"
-	InFlight  uint64 // requests that it has not answered
-	Completed uint64 // requests that it has answered so far; 0 if that is not counted
-	Err       string // why it could not be asked, "" if it was
 }
 
 // Frame is one function on a stack, innermost first.

@@ -19,11 +19,13 @@ type Config struct {
 
 // Actions is what a sample calls for.
 type Actions struct {
-	Look     []uint64 // goroutines to look at freshly for the next sample
-	Words    []uint64 // addresses of locks and channels whose word to read for the next sample
-	Census   bool     // whether to look at every goroutine for the next sample
-	Findings []event.Finding
-	Dead     []Dead // workers to tell that their work is taken for dead
+	Look      []uint64 // goroutines to look at freshly for the next sample
+	Words     []uint64 // addresses of locks and channels whose word to read for the next sample
+	Census    bool     // whether to look at every goroutine for the next sample
+	States    []int    // threads whose state to read for the next sample
+	Resources []int    // threads of which to read, too, what they wait for
+	Findings  []event.Finding
+	Dead      []Dead // workers to tell that their work is taken for dead
 
 	Stuck event.Class // the worst class of what is stuck now, "" if nothing is
 	What  string      // that, in one sentence

@@ -244,7 +244,7 @@ func (p *player) thread(args []string) error {
 			}
 		}
 	}
-	t := event.Thread{ID: 4000 + int(n[0]), State: "D", Syscall: 74, Name: args[1], Wchan: "request_wait_answer", Switches: n[1]}
+	t := event.Thread{ID: 4000 + int(n[0]), State: "D", Syscall: 74, Call: args[1], Wchan: "request_wait_answer", Switches: n[1]}
 	if len(args) == 6 {
 		t.Resource = &event.Resource{Name: args[3], InFlight: n[2], Completed: n[3]}
 	}

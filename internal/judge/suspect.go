@@ -121,8 +121,8 @@ func (j *Judge) standsIn(n *suspect) string {
 	what := fmt.Sprintf("goroutine %d %s", n.id, doing(n.op))
 	switch look := n.look; {
 	case look == nil || look.Err != "":
-	case look.Status == event.Syscall && look.Thread != nil && look.Thread.Name != "":
-		what += fmt.Sprintf(", in the system call %s", look.Thread.Name)
+	case look.Status == event.Syscall && look.Thread != nil && look.Thread.Call != "":
+		what += fmt.Sprintf(", in the system call %s", look.Thread.Call)
 	case look.Status == event.Syscall:
 		what += ", in a system call"
 	case look.Status == event.Waiting && n.fate == never:

@@ -64,7 +64,7 @@ func (k Kernel) Thread(tid int) event.Thread {
 	if c, ok := parseSyscall(b); ok {
 		t.Syscall = c.number
 		if d, known := calls[k.Arch][c.number]; known {
-			t.Name = d.name
+			t.Call = d.name
 			t.Resource = k.resource(d, c, t.Wchan)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -141,14 +142,14 @@ func TestThread(t *testing.T) {
 		got := k.Thread(8)
 		resource := got.Resource
 		got.Resource = nil
-		if want := (event.Thread{ID: 8, State: "D", Syscall: test.number, Name: test.callName, Wchan: "request_wait_answer", Switches: 42, RanNS: 123456789}); got != want {
+		if want := (event.Thread{ID: 8, State: "D", Syscall: test.number, Call: test.callName, Wchan: "request_wait_answer", Switches: 42, RanNS: 123456789}); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %+v, want %+v", name, got, want)
 		}
 		if resource == nil {
 			resource = &event.Resource{}
 		}
 		same := *resource
-		if same.Err = test.resource.Err; same != test.resource || !strings.Contains(resource.Err, test.resource.Err) || (resource.Err == "") != (test.resource.Err == "") {
+		if same.Err = test.resource.Err; !reflect.DeepEqual(same, test.resource) || !strings.Contains(resource.Err, test.resource.Err) || (resource.Err == "") != (test.resource.Err == "") {
 			t.Errorf("%s: %+v, want %+v", name, *resource, test.resource)
 		}
 	}
