@@ -35,22 +35,32 @@ func block(f event.Finding, name string, pid int) string {
 		who = fmt.Sprintf("%s, process %d", name, pid)
 	}
 	fmt.Fprintf(&b, "\nlifesign: %s (%s): %s\n", strings.ToUpper(string(f.Verdict)), f.Class, who)
-	row := func(label, text string) {
-		if text != "" {
-			fmt.Fprintf(&b, "  %-10s%s\n", label, strings.ReplaceAll(text, "\n", "\n            "))
-		}
-	}
+	row := rows(&b, "  ")
 	row("what", f.What)
 	if f.Place.Site.File != "" {
 		row("where", fmt.Sprintf("%s in %s", f.Place.Site.Place(), f.Place.Site.Func))
 	}
-	row("since", fmt.Sprintf("%s, %s before this was found", clockTime(f.Place.Since), seconds(f.At-f.Place.Since)))
+	if f.Place.Since != 0 { // what ails the machine has no place
+		row("since", fmt.Sprintf("%s, %s before this was found", clockTime(f.Place.Since), seconds(f.At-f.Place.Since)))
+	}
 	row("called", called(f))
-	row("chain", chain(f))
+	row("chain", chain(f.Chain, f.Cycle))
 	row("waiting", waiting(f.Waiters))
 	row("evidence", evidence(f.Evidence))
-	row("refuted", "if "+f.Refuted)
+	if f.Refuted != "" {
+		row("refuted", "if "+f.Refuted)
+	}
 	return b.String() + "\n"
+}
+
+// rows returns a function that writes a row of a block to b: a label, and text
+// whose further lines stand below its first. A row without text is left out.
+func rows(b *strings.Builder, indent string) func(label, text string) {
+	return func(label, text string) {
+		if text != "" {
+			fmt.Fprintf(b, "%s%-10s%s\n", indent, label, strings.ReplaceAll(text, "\n", "\n"+indent+"          "))
+		}
+	}
 }
 
 // called tells by what calls the goroutine came to the place, innermost first,
@@ -61,14 +71,27 @@ func called(f event.Finding) string {
 		return ""
 	}
 	first := f.Chain[0]
+	text := frames(first.Stack)
+	if r := first.Region; r != nil {
+		if text != "" {
+			text += "\n"
+		}
+		text += fmt.Sprintf("%s, the loop of %s", r.Place(), r.Func)
+	}
+	return text
+}
+
+// frames lists the functions of a stack that somebody has written.
+func frames(stack []event.Frame) string {
 	var lines []string
-	for _, frame := range first.Stack {
-		if own(frame) {
+	for _, frame := range stack {
+		switch {
+		case !own(frame):
+		case frame.File == "": // a native function without debug information
+			lines = append(lines, frame.Func)
+		default:
 			lines = append(lines, fmt.Sprintf("%s:%d in %s", frame.File, frame.Line, unqualified(frame.Func)))
 		}
-	}
-	if r := first.Region; r != nil {
-		lines = append(lines, fmt.Sprintf("%s, the loop of %s", r.Place(), r.Func))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -96,11 +119,15 @@ func unqualified(name string) string {
 	return name[strings.LastIndexByte(name[:end], '/')+1:]
 }
 
-// chain tells who waits for whom, a line a goroutine.
-func chain(f event.Finding) string {
+// chain tells who waits for whom, a line a goroutine or thread. closed says that
+// the last one waits for the first.
+func chain(links []event.Link, closed bool) string {
 	var lines []string
-	for i, l := range f.Chain {
-		s := fmt.Sprintf("goroutine %d", l.Goroutine)
+	for i, l := range links {
+		s := who(l)
+		if l.What != "" {
+			s += ": " + l.What
+		}
 		if l.Holds != nil {
 			s += fmt.Sprintf(" %s since %s, taken at %s in %s", heldAs(l.Holds.Site), clockTime(l.Holds.Since), l.Holds.Site.Place(), l.Holds.Site.Func)
 		}
@@ -115,10 +142,29 @@ func chain(f event.Finding) string {
 		}
 		lines = append(lines, s)
 	}
-	if f.Cycle && len(f.Chain) > 0 {
-		lines = append(lines, fmt.Sprintf("→ goroutine %d: the chain closes on itself", f.Chain[0].Goroutine))
+	if closed && len(links) > 0 {
+		lines = append(lines, fmt.Sprintf("→ %s: the chain closes on itself", who(links[0])))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// who names the goroutine or the thread of a link.
+func who(l event.Link) string {
+	t := l.Task
+	if t == nil {
+		return fmt.Sprintf("goroutine %d", l.Goroutine)
+	}
+	s := fmt.Sprintf("process %d", t.PID)
+	if t.TID != 0 {
+		s = fmt.Sprintf("thread %d", t.TID)
+	}
+	switch {
+	case t.State == "gone":
+		s += " (gone)"
+	case t.Comm != "":
+		s += " (" + t.Comm + ")"
+	}
+	return s
 }
 
 func waitsFor(s event.Site) string {
@@ -158,18 +204,23 @@ func heldAs(s event.Site) string {
 // waiting counts those whose chains end at the same place, by where they wait.
 func waiting(links []event.Link) string {
 	type group struct {
-		text  string
-		count int
+		kind, text string
+		count      int
 	}
 	var groups []*group
 	at := map[string]*group{}
 	for _, l := range links {
-		if l.Waits == nil {
+		kind, text := "goroutine", ""
+		switch {
+		case l.Waits != nil:
+			text = fmt.Sprintf(" at %s in %s", l.Waits.Site.Place(), l.Waits.Site.Func)
+		case l.Task != nil && l.What != "":
+			kind, text = "thread", ": "+l.What
+		default:
 			continue
 		}
-		text := fmt.Sprintf("%s in %s", l.Waits.Site.Place(), l.Waits.Site.Func)
 		if at[text] == nil {
-			at[text] = &group{text: text}
+			at[text] = &group{kind: kind, text: text}
 			groups = append(groups, at[text])
 		}
 		at[text].count++
@@ -177,11 +228,7 @@ func waiting(links []event.Link) string {
 	sort.SliceStable(groups, func(i, k int) bool { return groups[i].count > groups[k].count })
 	var lines []string
 	for _, g := range groups {
-		n := "1 more goroutine"
-		if g.count > 1 {
-			n = fmt.Sprintf("%d more goroutines", g.count)
-		}
-		lines = append(lines, n+" at "+g.text)
+		lines = append(lines, count(g.count, "more "+g.kind)+g.text)
 	}
 	return strings.Join(lines, "\n")
 }

@@ -2,9 +2,6 @@ package tell
 
 import (
 	"flag"
-	"os"
-	"path/filepath"
-	"regexp"
 	"testing"
 
 	"github.com/lifesign-go/lifesign/event"
@@ -61,22 +58,8 @@ func inCall() event.Finding {
 }
 
 func TestBlock(t *testing.T) {
-	times := regexp.MustCompile(`\d\d:\d\d:\d\d\.\d\d\d`)
 	for name, f := range map[string]event.Finding{"queued": queued(), "incall": inCall()} {
-		got := times.ReplaceAllString(Text(f, "server", 4711), "hh:mm:ss.mmm")
-		file := filepath.Join("testdata", "block_"+name+".golden")
-		if *update {
-			if err := os.WriteFile(file, []byte(got), 0o666); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got != string(want) {
-			t.Errorf("%s differs (-update accepts it):\n%s", name, got)
-		}
+		golden(t, "block_"+name, Text(f, "server", 4711))
 	}
 }
 
