@@ -16,12 +16,13 @@ var layers = map[string]int{
 	"internal/proc":  0,
 	"internal/reach": 0,
 
-	"hook":           1,
-	"internal/judge": 1,
-	"internal/look":  1,
-	"internal/tell":  1,
+	"hook":             1,
+	"internal/look":    1,
+	"internal/tell":    1,
+	"internal/threads": 1,
 
 	"cmd/load":        2,
+	"internal/judge":  2,
 	"internal/sample": 2,
 
 	".":           3,

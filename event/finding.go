@@ -51,9 +51,9 @@ type Evidence struct {
 // Link is one step of a wait-for chain: a goroutine or a thread, what it waits
 // for and what it has in its hands that the step before it waits for.
 type Link struct {
-	Goroutine uint64  `json:"goroutine"`        // 0 if it is a thread
-	Task      *Task   `json:"thread,omitempty"` // nil if it is a goroutine
-	What      string  `json:"what,omitempty"`   // of a thread: what it stands in
+	Goroutine uint64  `json:"goroutine"`        // 0 if only a thread is known
+	Task      *Task   `json:"thread,omitempty"` // the thread, nil if the goroutine is on none, or it is not known
+	What      string  `json:"what,omitempty"`   // what a thread stands in
 	Waits     *Step   `json:"waits,omitempty"`  // the operation it is in; nil if none is woven
 	Holds     *Step   `json:"holds,omitempty"`  // the lock by which it keeps the link before it waiting
 	Region    *Site   `json:"region,omitempty"`

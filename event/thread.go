@@ -28,7 +28,7 @@ type Thread struct {
 	What       string   // the call and what it works on: "fsync(7 → /data/wal/0004.log)"
 	Wchan      string   // the kernel function it sleeps in
 	Stack      []string // the kernel's functions, innermost first; nil if that is not permitted
-	Killed     bool     // SIGKILL is pending
+	Killed     bool     // SIGKILL is pending, or it has begun to exit (PF_EXITING)
 	ExitCode   int      // what it has ended with, if State is Z; signals in the low seven bits
 	Policy     string   // of the scheduler, "" if it is the usual one: "idle", "batch", "fifo", "rr", "deadline"
 	Nice       int

@@ -6,6 +6,7 @@ import (
 
 	"github.com/lifesign-go/lifesign/event"
 	"github.com/lifesign-go/lifesign/internal/reach"
+	"github.com/lifesign-go/lifesign/internal/threads"
 )
 
 // Config says how patient the judge is. A field that is zero or negative
@@ -55,6 +56,9 @@ type Judge struct {
 	nextCensus, censused, lastCensus, rest int64
 	count                                  uint64 // counts what was found
 
+	threads        *threads.Judge
+	threadEpisodes map[string]uint64 // the numbers of what was found of threads, by its key there
+
 	// Memory of the last graph, to be used again.
 	nodes  []node
 	nodeOf []int
@@ -68,7 +72,7 @@ func New(c Config) *Judge {
 		}
 		return int64(d)
 	}
-	return &Judge{
+	j := &Judge{
 		period:     or(c.Period, 100*time.Millisecond),
 		floor:      or(c.Floor, 500*time.Millisecond),
 		validation: or(c.Validation, 300*time.Millisecond),
@@ -78,17 +82,24 @@ func New(c Config) *Judge {
 		words:      map[uint64]lastWord{},
 		usual:      map[event.Site]*histogram{},
 		regions:    map[event.Site]int64{},
+
+		threadEpisodes: map[string]uint64{},
 	}
+	j.threads = threads.New(threads.Config{
+		Floor: time.Duration(j.floor), Window: time.Duration(j.validation), Fallback: time.Duration(j.fallback),
+	})
+	return j
 }
 
 // Step judges one sample. Samples come in the order in which they were taken;
 // Step keeps no reference to s, but findings share its strings and stacks.
 func (j *Judge) Step(s event.Sample) Actions {
+	var a Actions
 	if !j.clock.advance(s, 3*j.period) {
-		return Actions{}
+		j.stepThreads(&s, &a)
+		return a
 	}
 	j.sample++
-	var a Actions
 	g := j.observe(&s)
 	g.solve()
 	// Those that are stuck first: there is a bound to what can be asked.
@@ -106,6 +117,7 @@ func (j *Judge) Step(s event.Sample) Actions {
 	j.marks(g, &a)
 	j.workers(g, &a)
 	j.recovered(&s, &a)
+	j.stepThreads(&s, &a)
 	j.forget()
 	a.Stuck, a.What = j.stuckNow()
 	a.Look, a.Words = ascending(a.Look), ascending(a.Words)

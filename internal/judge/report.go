@@ -14,6 +14,7 @@ type report struct {
 	class   event.Class
 	what    string
 	members map[uint64]bool // the goroutines in its chain and those that wait there
+	threads map[int]bool    // those that the goroutines in its chain stand in
 	at      int64           // honest time at which it was told
 	stands  []*fact         // when one of them is gone, it is over
 }
@@ -33,7 +34,12 @@ func (j *Judge) report(a *Actions, f event.Finding, old *report, stands ...*fact
 		return r
 	}
 	r.place, r.class, r.what, r.at, r.stands = f.Place, f.Class, f.What, j.clock.honest, stands
-	r.members = map[uint64]bool{}
+	r.members, r.threads = map[uint64]bool{}, map[int]bool{}
+	for _, l := range f.Chain {
+		if l.Task != nil {
+			r.threads[l.Task.TID] = true
+		}
+	}
 	for i, l := range append(append([]event.Link(nil), f.Chain...), f.Waiters...) {
 		if i == 0 {
 			r.who = l.Goroutine
@@ -79,6 +85,9 @@ func (j *Judge) stuckNow() (class event.Class, what string) {
 		if class == "" || class == event.Inferred && r.class == event.Proven {
 			class, what = r.class, r.what
 		}
+	}
+	if c, w := j.threads.Stuck(); class == "" || class == event.Inferred && c == event.Proven {
+		class, what = c, w
 	}
 	return class, what
 }

@@ -81,6 +81,9 @@ func linkOf(n *node) event.Link {
 	}
 	if n.look != nil {
 		out.Stack = n.look.Stack
+		if t := n.look.Thread; t != nil {
+			out.Task = &event.Task{TID: t.ID, Comm: t.Comm, State: t.State}
+		}
 	}
 	return out
 }
