@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,38 +11,61 @@ import (
 // maxHanging is how many questions may hang at a time. Each takes a thread.
 const maxHanging = 4
 
+var errHanging = errors.New("earlier questions hang in the kernel")
+
+// patience asks in threads of its own, which it gives up if they do not come
+// back in time. It may be used concurrently.
+type patience struct {
+	limit time.Duration
+	slots chan struct{} // holds one for each question that is open
+}
+
+func newPatience(limit time.Duration) patience {
+	return patience{limit: limit, slots: make(chan struct{}, maxHanging)}
+}
+
+// do runs f and waits for it. An error says that f was not run, or that it has
+// not come back: what it works on is its own from then on.
+func (p patience) do(f func()) error {
+	select {
+	case p.slots <- struct{}{}:
+	default:
+		return errHanging
+	}
+	done := make(chan struct{})
+	go func() {
+		f()
+		<-p.slots
+		close(done)
+	}()
+	late := time.NewTimer(p.limit)
+	defer late.Stop()
+	select {
+	case <-done:
+		return nil
+	case <-late.C:
+		return fmt.Errorf("the kernel has not told in %v", p.limit)
+	}
+}
+
 // Patient asks a kernel in threads of its own, which it gives up if they do not
 // come back in time. It may be used concurrently.
 type Patient struct {
-	limit time.Duration
-	slots chan struct{} // holds one for each question that is open
+	patience
 
 	read func(tid int) event.Thread // the kernel's Thread, except in tests
 }
 
 // NewPatient returns a Patient that waits for limit.
 func NewPatient(k Kernel, limit time.Duration) *Patient {
-	return &Patient{limit: limit, slots: make(chan struct{}, maxHanging), read: k.Thread}
+	return &Patient{patience: newPatience(limit), read: k.Thread}
 }
 
 // Thread tells what a thread is about. It returns after the limit at the latest.
 func (p *Patient) Thread(tid int) event.Thread {
-	select {
-	case p.slots <- struct{}{}:
-	default:
-		return event.Thread{ID: tid, Syscall: -1, Err: "earlier questions about threads hang in the kernel"}
-	}
 	answer := make(chan event.Thread, 1)
-	go func() {
-		defer func() { <-p.slots }()
-		answer <- p.read(tid)
-	}()
-	late := time.NewTimer(p.limit)
-	defer late.Stop()
-	select {
-	case t := <-answer:
-		return t
-	case <-late.C:
-		return event.Thread{ID: tid, Syscall: -1, Err: fmt.Sprintf("the kernel has not told in %v", p.limit)}
+	if err := p.do(func() { answer <- p.read(tid) }); err != nil {
+		return event.Thread{ID: tid, Syscall: -1, Err: err.Error()}
 	}
+	return <-answer
 }

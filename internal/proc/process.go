@@ -1,11 +1,9 @@
 package proc
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/lifesign-go/lifesign/event"
@@ -20,48 +18,21 @@ func (k Kernel) Process() event.Process {
 		p.Unknown = err.Error()
 		return p
 	}
-	state, ran, err := parseStat(stat)
+	s, err := parseStat(stat)
 	if err != nil {
 		p.Unknown = fmt.Sprintf("%s: %v", k.path("stat"), err)
 		return p
 	}
-	p.RanNS = ran
+	p.RanNS = s.ran()
 	switch {
-	case state == 'T':
+	case s.state == 'T':
 		p.Paused = "stopped by a signal"
-	case state == 't':
+	case s.state == 't':
 		p.Paused = "stopped by a tracer"
 	case k.frozen():
 		p.Paused = "frozen by its control group"
 	}
 	return p
-}
-
-// tick is the unit of utime and stime: USER_HZ is 100 on every architecture
-// that Go runs on.
-const tick = 10_000_000
-
-// parseStat returns the state and the CPU time in nanoseconds from a
-// /proc/PID/stat line. The name in it may hold anything, parentheses too.
-func parseStat(b []byte) (state byte, ran int64, err error) {
-	end := bytes.LastIndexByte(b, ')')
-	if end < 0 {
-		return 0, 0, fmt.Errorf("no name in %.60q", b)
-	}
-	f := bytes.Fields(b[end+1:])
-	const utime, stime = 11, 12 // counted from the state
-	if len(f) <= stime || len(f[0]) != 1 {
-		return 0, 0, fmt.Errorf("too few fields in %.60q", b)
-	}
-	u, err := strconv.ParseInt(string(f[utime]), 10, 53)
-	if err != nil {
-		return 0, 0, fmt.Errorf("user time: %w", err)
-	}
-	s, err := strconv.ParseInt(string(f[stime]), 10, 53)
-	if err != nil {
-		return 0, 0, fmt.Errorf("system time: %w", err)
-	}
-	return f[0][0], (u + s) * tick, nil
 }
 
 // frozen asks the control group's freezer, of version 2 (alone, or in a hybrid

@@ -13,10 +13,17 @@ import (
 	"github.com/lifesign-go/lifesign/event"
 )
 
+// wait fills th's Resource, from its state and the system call that it is in.
+func (k Kernel) wait(th *event.Thread, c systemCall) {
+	if d, known := calls[k.Arch][c.number]; known {
+		th.Resource = k.resource(d, c, th.Wchan)
+	}
+}
+
 // resource finds out what a system call works on, and whether that answers
 // anybody. It returns nil for a call that works on nothing which could be asked.
 // wchan is the kernel function that the thread sleeps in.
-func (k Kernel) resource(d call, c syscall, wchan string) *event.Resource {
+func (k Kernel) resource(d call, c systemCall, wchan string) *event.Resource {
 	var r event.Resource
 	var m mount
 	var err error

@@ -1,132 +1,189 @@
 package proc
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
-	"strings"
 
 	"github.com/lifesign-go/lifesign/event"
 )
 
-// Kernel asks about a process. Its methods may be called concurrently.
-type Kernel struct {
-	Proc, Sys string // /proc and /sys, except in tests
-	PID       int
-	Arch      string // of the process, as Go calls it; system calls have no names without
+// file is a file of /proc/PID/task/TID.
+type file int
 
-	// Read fills buf from an address of the process, nil if nobody can: then
-	// calls that take a path have no resource.
-	Read func(addr uint64, buf []byte) error
+// The files that are read of a thread. Those from fileGuarded on wait for a lock
+// that an execve of the process holds (exec_update_lock; before Linux 5.11
+// cred_guard_mutex, through all of the execve and thus also while that reads its
+// program from a disk that does not answer): they may hang. The others take no
+// lock that anybody sleeps with.
+const (
+	fileSchedstat file = iota
+	fileStat
+	fileStatus
+	fileWchan
+	fileSyscall
+	fileStack
+	fileIO
+	files
+
+	fileGuarded = fileSyscall
+)
+
+var fileNames = [files]string{"schedstat", "stat", "status", "wchan", "syscall", "stack", "io"}
+
+// maxText is how much is read of one file. A status has lists of processors and
+// memory nodes; of all others it is a hundred times what there is.
+const maxText = 16 << 10
+
+// answer is what one file said.
+type answer struct {
+	text []byte
+	err  error
 }
 
-func (k Kernel) path(name ...string) string {
-	return filepath.Join(append([]string{k.Proc, strconv.Itoa(k.PID)}, name...)...)
+// answers are what the files of a thread said.
+type answers [files]answer
+
+// gone reports whether an error says that the thread, or the process, is no
+// more.
+func gone(err error) bool { return errors.Is(err, errGone) || errors.Is(err, errAbsent) }
+
+// note notes in th the first thing that could not be read of it.
+func note(th *event.Thread, f file, err error) {
+	if err != nil && th.Err == "" {
+		th.Err = fmt.Sprintf("read %s of thread %d: %v", fileNames[f], th.ID, err)
+	}
 }
 
-// Thread tells what a thread of the process is about. A thread that is gone, or
-// of which nothing can be read, has an Err.
+// memo has the texts that a thread showed last, so that the next look at one
+// that shows the same need not make them anew.
+type memo struct {
+	comm, wchan string
+	raw         []byte // of stack
+	stack       []string
+}
+
+// keep returns old if it says the same as b.
+func keep(old *string, b []byte) string {
+	if *old != string(b) {
+		*old = string(b)
+	}
+	return *old
+}
+
+// counters fills th's counters.
+func (a *answers) counters(th *event.Thread) {
+	s, err := schedstatText{}, a[fileSchedstat].err
+	if err == nil {
+		s, err = parseSchedstat(a[fileSchedstat].text)
+	}
+	th.RanNS, th.WaitedNS, th.Slices = s.ran, s.waited, s.slices
+	note(th, fileSchedstat, err)
+}
+
+// state fills what th has at DepthState, and returns the system call that it is
+// in. What could not be read is noted, but for the kernel's stack, which only
+// root may read, and for what some kernels are built without.
+func (a *answers) state(th *event.Thread, arch string, m *memo) systemCall {
+	th.Depth = event.DepthState
+	a.stat(th, m)
+	s, err := statusText{}, a[fileStatus].err
+	if err == nil {
+		s, err = parseStatus(a[fileStatus].text)
+	}
+	th.Switches, th.Forced, th.Killed = s.own+s.forced, s.forced, s.killed
+	note(th, fileStatus, err)
+
+	if w := &a[fileWchan]; w.err == nil {
+		// The kernel writes 0 for a thread that runs, and for one that may not be asked.
+		if name, _ := word(w.text); string(name) != "0" {
+			th.Wchan = keep(&m.wchan, name)
+		}
+	}
+	a.stack(th, m)
+	if f := &a[fileIO]; f.err == nil {
+		th.ReadBytes, th.WroteBytes, err = parseIO(f.text)
+		note(th, fileIO, err)
+	} else if !errors.Is(f.err, errAbsent) {
+		note(th, fileIO, f.err)
+	}
+	c := systemCall{number: -1, runs: true}
+	if f := &a[fileSyscall]; f.err == nil {
+		c, err = parseSyscall(f.text)
+		note(th, fileSyscall, err)
+	} else if !errors.Is(f.err, errAbsent) {
+		note(th, fileSyscall, f.err)
+	}
+	th.Syscall, th.Call = c.number, calls[arch][c.number].name
+	th.Fault = c.number < 0 && !c.runs && (th.State == "S" || th.State == "D") && !stopping[th.Wchan]
+	return c
+}
+
+// stopping are the kernel functions in which a thread stands that is to stop or
+// is frozen, on its way out of the kernel and so in no system call.
+var stopping = map[string]bool{
+	"do_signal_stop": true, "get_signal": true, "get_signal_to_deliver": true, "ptrace_stop": true,
+	"do_jobctl_trap": true, "do_freezer_trap": true, "__refrigerator": true,
+}
+
+func (a *answers) stat(th *event.Thread, m *memo) {
+	s, err := statText{}, a[fileStat].err
+	if err == nil {
+		s, err = parseStat(a[fileStat].text)
+	}
+	if note(th, fileStat, err); err != nil {
+		return
+	}
+	th.Comm, th.State = keep(&m.comm, s.comm), letter(s.state)
+	th.UserNS, th.SystemNS = int64(s.user)*tick, int64(s.system)*tick
+	th.Faults, th.Nice = s.faults, s.nice
+	if s.policy >= 0 && s.policy < len(policies) {
+		th.Policy = policies[s.policy]
+	}
+	if th.State == "Z" || th.State == "X" {
+		th.ExitCode = s.exit
+	}
+}
+
+// policies are the scheduler's, by number (include/uapi/linux/sched.h). 4 was
+// never used.
+var policies = [...]string{0: "", 1: "fifo", 2: "rr", 3: "batch", 5: "idle", 6: "deadline", 7: "ext"}
+
+// stack fills th's kernel stack.
+func (a *answers) stack(th *event.Thread, m *memo) {
+	if a[fileStack].err != nil {
+		return
+	}
+	text := a[fileStack].text
+	if m.stack == nil || string(m.raw) != string(text) {
+		m.raw = append(m.raw[:0], text...)
+		m.stack = m.stack[:0:0]
+		for rest := text; len(rest) > 0; {
+			var line []byte
+			line, rest = nextLine(rest)
+			if name := parseStackLine(line); name != nil {
+				m.stack = append(m.stack, string(name))
+			}
+		}
+	}
+	th.Stack = m.stack
+}
+
+// Thread tells what a thread of the process is about, and what it waits for. A
+// thread that is gone, or of which the kernel tells nothing, has an Err. It may
+// hang; Patient gives it up.
 func (k Kernel) Thread(tid int) event.Thread {
-	t := event.Thread{ID: tid, Syscall: -1}
-	task := func(name string) []byte {
-		b, err := os.ReadFile(k.path("task", strconv.Itoa(tid), name))
-		if err != nil && t.Err == "" {
-			t.Err = err.Error()
-		}
-		return b
+	th := event.Thread{ID: tid, Syscall: -1}
+	var a answers
+	for f := file(0); f < files; f++ {
+		a[f].text, a[f].err = os.ReadFile(k.path("task", strconv.Itoa(tid), fileNames[f]))
 	}
-	note := func(err error) {
-		if err != nil && t.Err == "" {
-			t.Err = fmt.Sprintf("thread %d: %v", tid, err)
-		}
+	a.counters(&th)
+	c := a.state(&th, k.Arch, &memo{})
+	if th.State == "" || th.Err != "" && a[fileStatus].err != nil {
+		return th
 	}
-	state, _, err := parseStat(task("stat"))
-	if note(err); err == nil {
-		t.State = string(state)
-	}
-	t.RanNS, err = parseSchedstat(task("schedstat"))
-	note(err)
-	t.Switches, err = parseSwitches(task("status"))
-	note(err)
-	if t.Err != "" {
-		return t
-	}
-	// These two some kernels lack and some forbid; without them less is known.
-	if b, err := os.ReadFile(k.path("task", strconv.Itoa(tid), "wchan")); err == nil && string(b) != "0" {
-		t.Wchan = string(bytes.TrimSpace(b))
-	}
-	b, err := os.ReadFile(k.path("task", strconv.Itoa(tid), "syscall"))
-	if err != nil {
-		return t
-	}
-	if c, ok := parseSyscall(b); ok {
-		t.Syscall = c.number
-		if d, known := calls[k.Arch][c.number]; known {
-			t.Call = d.name
-			t.Resource = k.resource(d, c, t.Wchan)
-		}
-	}
-	return t
-}
-
-// parseSchedstat returns the first figure of a schedstat: the CPU time in
-// nanoseconds, which unlike utime and stime is exact.
-func parseSchedstat(b []byte) (int64, error) {
-	f := bytes.Fields(b)
-	if len(f) == 0 {
-		return 0, fmt.Errorf("no figures in its schedstat")
-	}
-	n, err := strconv.ParseInt(string(f[0]), 10, 64)
-	if err != nil || n < 0 {
-		return 0, fmt.Errorf("schedstat begins with %.40q", f[0])
-	}
-	return n, nil
-}
-
-// parseSwitches adds up both kinds of context switch in a status.
-func parseSwitches(b []byte) (uint64, error) {
-	sum, found := uint64(0), 0
-	for _, line := range strings.Split(string(b), "\n") {
-		name, value, _ := strings.Cut(line, ":")
-		if name != "voluntary_ctxt_switches" && name != "nonvoluntary_ctxt_switches" {
-			continue
-		}
-		n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("status says %.60q", line)
-		}
-		sum += n
-		found++
-	}
-	if found != 2 {
-		return 0, fmt.Errorf("status has %d kinds of context switch, not 2", found)
-	}
-	return sum, nil
-}
-
-// syscall is a system call that a thread is in.
-type syscall struct {
-	number int64
-	args   [6]uint64
-}
-
-// parseSyscall parses "74 0x5 0x0 …", number and six arguments. ok is false for
-// a thread that runs, or that is in no system call.
-func parseSyscall(b []byte) (c syscall, ok bool) {
-	f := strings.Fields(string(b))
-	if len(f) < 1+len(c.args) {
-		return c, false
-	}
-	var err error
-	if c.number, err = strconv.ParseInt(f[0], 10, 32); err != nil || c.number < 0 {
-		return syscall{}, false
-	}
-	for i := range c.args {
-		if c.args[i], err = strconv.ParseUint(strings.TrimPrefix(f[1+i], "0x"), 16, 64); err != nil {
-			return syscall{}, false
-		}
-	}
-	return c, true
+	k.wait(&th, c)
+	return th
 }

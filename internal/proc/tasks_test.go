@@ -1,0 +1,283 @@
+//go:build linux
+
+package proc
+
+import (
+	"os"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/lifesign-go/lifesign/event"
+)
+
+func open(t testing.TB, pid int) *Tasks {
+	t.Helper()
+	tasks, err := OpenTasks(real(pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(tasks.Close)
+	return tasks
+}
+
+// naive reads the counters of all threads as one would at first.
+func naive(pid int) []event.Thread {
+	var all []event.Thread
+	dir := filepath.Join("/proc", strconv.Itoa(pid), "task")
+	names, _ := os.ReadDir(dir)
+	for _, d := range names {
+		id, _ := strconv.Atoi(d.Name())
+		b, err := os.ReadFile(filepath.Join(dir, d.Name(), "schedstat"))
+		if err != nil {
+			continue
+		}
+		s, err := naiveSchedstat(string(b))
+		if err != nil {
+			continue
+		}
+		all = append(all, event.Thread{ID: id, RanNS: s.ran, WaitedNS: s.waited, Slices: s.slices, Syscall: -1})
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].ID < all[j].ID })
+	return all
+}
+
+func TestCountersOfAProcess(t *testing.T) {
+	pid, _ := start(t, "threads 20")
+	tasks := open(t, pid)
+	var buf []event.Thread
+	for round := 0; round < 3; round++ {
+		var err error
+		if buf, err = tasks.Counters(buf); err != nil {
+			t.Fatal(err)
+		}
+		if len(buf) < 20 {
+			t.Fatalf("%d threads, want 20 and those of the runtime", len(buf))
+		}
+		for i, th := range buf {
+			if i > 0 && th.ID <= buf[i-1].ID {
+				t.Errorf("thread %d after %d", th.ID, buf[i-1].ID)
+			}
+			if th.Err != "" || th.RanNS <= 0 || th.Slices == 0 || th.Depth != event.DepthCounters || th.State != "" {
+				t.Errorf("%+v", th)
+			}
+			tasks.State(&buf[i]) // leaves nothing for the next round
+			if th = buf[i]; th.Err != "" || th.Depth != event.DepthState || th.State == "" || th.Comm == "" || th.Switches == 0 {
+				t.Errorf("%+v", th)
+			}
+		}
+	}
+	reading := 0
+	for _, th := range buf {
+		if th.Call == "read" && th.State == "S" {
+			reading++
+			if th.Wchan == "" || len(th.Stack) == 0 || th.Fault {
+				t.Errorf("one that reads: %+v", th)
+			}
+		}
+	}
+	if reading < 20 {
+		t.Errorf("%d threads read, want 20", reading)
+	}
+	// The runtime's own threads may move between the two.
+	got := map[int]event.Thread{}
+	for _, th := range buf {
+		got[th.ID] = th
+	}
+	same := 0
+	for _, want := range naive(pid) {
+		th := got[want.ID]
+		if th.RanNS == want.RanNS && th.WaitedNS == want.WaitedNS && th.Slices == want.Slices {
+			same++
+		}
+	}
+	if same < 20 {
+		t.Errorf("%d threads have the counters that a naive reader finds, want 20", same)
+	}
+}
+
+func TestThreadsThatEnd(t *testing.T) {
+	pid, told := start(t, "threads 3")
+	tasks := open(t, pid)
+	before, err := tasks.Counters(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	end, err := os.OpenFile(filepath.Join("/proc", strconv.Itoa(pid), "fd", told[0]), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end.Close()
+	if _, err := end.Write([]byte("xxx")); err != nil {
+		t.Fatal(err)
+	}
+	var after []event.Thread
+	for limit := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		if after, err = tasks.Counters(after); err != nil {
+			t.Fatal(err)
+		}
+		left := map[int]bool{}
+		for _, th := range after {
+			left[th.ID] = true
+		}
+		gone := 0
+		for _, th := range before {
+			if !left[th.ID] {
+				gone++
+			}
+		}
+		// Of a Go program's first thread the end of its goroutine is not the end.
+		if gone >= 2 {
+			break
+		}
+		if time.Now().After(limit) {
+			t.Fatalf("%d threads gone, want 2: %+v", gone, after)
+		}
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	// It stays as a zombie until it is waited for: then its leader alone is left.
+	for limit := time.Now().Add(time.Minute); len(after) != 1; time.Sleep(time.Millisecond) {
+		if after, err = tasks.Counters(after); err != nil {
+			t.Fatal(err)
+		}
+		if time.Now().After(limit) {
+			t.Fatalf("killed, and has threads %+v", after)
+		}
+	}
+	if tasks.State(&after[0]); after[0].State != "Z" || after[0].ExitCode&0x7f != 9 {
+		t.Errorf("killed: %+v", after[0])
+	}
+}
+
+func TestProcessThatIsGone(t *testing.T) {
+	cmd := []string{"/bin/true"}
+	p, err := os.StartProcess(cmd[0], cmd, &os.ProcAttr{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tasks, err := OpenTasks(real(p.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tasks.Close()
+	p.Wait()
+	if all, err := tasks.Counters(nil); err != ErrGone || len(all) != 0 {
+		t.Errorf("%v, %v", all, err)
+	}
+	if tasks, err := OpenTasks(real(p.Pid)); err != ErrGone {
+		t.Errorf("%v, %v", tasks, err)
+	}
+}
+
+func TestCountersAllocateNothing(t *testing.T) {
+	pid, _ := start(t, "threads 100")
+	tasks := open(t, pid)
+	buf, err := tasks.Counters(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The runtime of the other process may make a thread: then there are more.
+	buf = append(buf, make([]event.Thread, 50)...)
+	if n := testing.AllocsPerRun(20, func() {
+		if buf, err = tasks.Counters(buf); err != nil {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// With few descriptors it opens and closes, and tells the same.
+func TestFewDescriptors(t *testing.T) {
+	var limit, low syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	pid, _ := start(t, "threads 60")
+	low = limit
+	low.Cur = 48
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &low); err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)
+	tasks := open(t, pid)
+	var buf []event.Thread
+	for round := 0; round < 2; round++ {
+		var err error
+		if buf, err = tasks.Counters(buf); err != nil || len(buf) < 60 {
+			t.Fatalf("%d threads, %v", len(buf), err)
+		}
+		for i := range buf {
+			if tasks.State(&buf[i]); buf[i].Err != "" || buf[i].RanNS == 0 {
+				t.Errorf("%+v", buf[i])
+			}
+		}
+	}
+	if h := held; h > 24 {
+		t.Errorf("%d descriptors are held of 48", h)
+	}
+	tasks.Close()
+	if held != 0 {
+		t.Errorf("%d descriptors are held after the end", held)
+	}
+	tasks.dir, _ = openDir("/") // for the clean-up
+}
+
+// cpu reports the CPU time that f takes, which others on the machine do not
+// change as they do the time.
+func cpu(b *testing.B, f func()) {
+	used := func() int64 {
+		var u syscall.Rusage
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+			b.Fatal(err)
+		}
+		return u.Utime.Nano() + u.Stime.Nano()
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	before := used()
+	for i := 0; i < b.N; i++ {
+		f()
+	}
+	b.ReportMetric(float64(used()-before)/1e3/float64(b.N), "cpu-µs/op")
+}
+
+func BenchmarkCounters(b *testing.B) {
+	for _, n := range []int{10, 100, 1000} {
+		pid, _ := start(b, "threads "+strconv.Itoa(n))
+		b.Run("held/"+strconv.Itoa(n), func(b *testing.B) {
+			tasks := open(b, pid)
+			buf, err := tasks.Counters(nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			cpu(b, func() { buf, _ = tasks.Counters(buf) })
+		})
+		b.Run("readfile/"+strconv.Itoa(n), func(b *testing.B) {
+			cpu(b, func() { naive(pid) })
+		})
+	}
+}
+
+func BenchmarkState(b *testing.B) {
+	for _, n := range []int{10, 100, 1000} {
+		pid, _ := start(b, "threads "+strconv.Itoa(n))
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			tasks := open(b, pid)
+			buf, err := tasks.Counters(nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			cpu(b, func() {
+				for j := range buf {
+					tasks.State(&buf[j])
+				}
+			})
+		})
+	}
+}
