@@ -108,3 +108,20 @@ func (k *task) drop(f file) {
 		atomic.AddInt32(&held, -1)
 	}
 }
+
+// Resource fills th's Resource, from the state that State has put into it, and
+// so brings it to DepthResource.
+func (t *Tasks) Resource(th *event.Thread) {
+	k := t.find(th.ID)
+	if k == nil || th.Depth < event.DepthState {
+		return
+	}
+	th.Depth = event.DepthResource
+	own, call := *th, k.call // what is given up must not write into th
+	err := t.ask.do(func() { t.k.wait(&own, call) })
+	if err != nil {
+		th.Resource = &event.Resource{Err: err.Error()}
+		return
+	}
+	th.What, th.Resource = own.What, own.Resource
+}
