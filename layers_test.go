@@ -17,6 +17,7 @@ var layers = map[string]int{
 	"internal/reach": 0,
 
 	"hook":             1,
+	"internal/cputime": 1,
 	"internal/look":    1,
 	"internal/tell":    1,
 	"internal/threads": 1,
