@@ -22,6 +22,7 @@ var layers = map[string]int{
 	"internal/tell":    1,
 	"internal/threads": 1,
 
+	"cmd/kernel":      2,
 	"cmd/load":        2,
 	"internal/judge":  2,
 	"internal/sample": 2,
