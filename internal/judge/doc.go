@@ -12,7 +12,9 @@
 //  1. An interval between two samples that is longer than three periods, or not
 //     positive, or has the process paused at either end, is void: it counts for
 //     nobody, and what must stand through a window has to stand anew. What is
-//     left is honest time. A program that uses no processor is not paused.
+//     left is honest time. A program that uses no processor is not paused. Of a
+//     watcher that takes longer periods on purpose the sample says by how much it
+//     was late; then the rest is the period.
 //  2. An occurrence is a goroutine, a sequence number, a site and an object.
 //     Its time is the honest time since the judge saw it first; the page's own
 //     times are told, never counted.
