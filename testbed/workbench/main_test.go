@@ -10,13 +10,20 @@ import (
 
 func TestOnce(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "program")
-	script := "#!/bin/sh\necho begin 1\necho work 2 3\n[ \"$1\" = -dir ] && [ -d \"$2\" ] && echo end 10 20 30\n"
+	script := `#!/bin/sh
+echo begin $$
+echo work 2 3
+echo work 1000000002 4
+i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done
+echo work 1000000003 9
+[ "$1" = -dir ] && [ -d "$2" ] && sleep 0.2 && echo end 10 20 30
+`
 	if err := os.WriteFile(name, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	f := flags{time: 2 * time.Second}
 	r, err := f.once(t.Context(), program{argv: []string{name}, out: io.Discard})
-	if err != nil || r.units != 10 || r.p50 != 20 || r.p99 != 30 || r.perSecond(f.time) != 5 {
+	if err != nil || r.units != 10 || r.p50 != 20 || r.p99 != 30 || r.perSecond(f.time) != 5 || r.steady.units != 5 || r.steady.cpu <= 0 {
 		t.Errorf("once = %+v, %v", r, err)
 	}
 	if _, err := f.once(t.Context(), program{argv: []string{"true"}, out: io.Discard}); err == nil {
