@@ -8,8 +8,9 @@ import (
 
 // What the assembly knows of the structures.
 const (
-	entryShift = 4 // log2 of an entry's size
-	cellID     = unsafe.Offsetof(page.Cell{}.ID)
+	entryShift = 5 // log2 of an entry's size
+	entryDrop  = indexDrop - entryShift
+	entryMask  = indexMask << entryShift
 )
 
 var _ [unsafe.Sizeof(entry{})]byte = [1 << entryShift]byte{}

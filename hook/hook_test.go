@@ -442,3 +442,40 @@ func TestTableFullLosesSitesOnly(t *testing.T) {
 		vitals.Header.SitesLost = 0
 	})
 }
+
+func TestSiteWithoutAByteIsDoneNowhere(t *testing.T) {
+	alone(func() {
+		before := *finished
+		for _, s := range []Site{noRow, noRow + 1, page.DoneCap} {
+			Enter(s)
+			Exit(s)
+		}
+		if *finished != before {
+			t.Error("a site is done that nothing was done at")
+		}
+	})
+}
+
+// TestOccurrencesAreCounted checks that a goroutine which does things is seen to,
+// also when its cell is full, and that the count of occurrences may wrap.
+func TestOccurrencesAreCounted(t *testing.T) {
+	alone(func() {
+		c := self()
+		for _, start := range []uint64{c.Count, 1<<64 - 4*page.Occurrence} {
+			c.Count = start
+			Enter(siteCall)
+			p := Here()
+			for i := 0; i < 2*page.Records; i++ {
+				before := mine(t).Seq
+				Enter(siteOther)
+				if after := mine(t).Seq; after == before {
+					t.Fatalf("operation %d leaves the count at %d", i, after)
+				}
+			}
+			Unwind(p)
+			expect(t, "call")
+			Exit(siteCall)
+			expect(t, "")
+		}
+	})
+}

@@ -26,19 +26,14 @@ TEXT ·cell(SB),NOSPLIT,$0-8
 	MOVQ (TLS), AX
 	LEAQ ·index(SB), DX
 	MOVQ AX, BX
-	SHRQ $const_indexDrop, BX
-	ANDQ $const_indexMask, BX
-	SHLQ $const_entryShift, BX
-	ADDQ DX, BX
-	CMPQ AX, entry_g(BX)
-	JNE  none
-	MOVQ entry_cell(BX), DX
-	TESTQ DX, DX
-	JEQ  none
+	SHRQ $const_entryDrop, BX
+	ANDQ $const_entryMask, BX
+	ADDQ BX, DX
 	ADDQ ·goidAt(SB), AX
 	MOVQ (AX), AX
-	CMPQ AX, const_cellID(DX)
+	CMPQ AX, entry_id(DX)
 	JNE  none
+	MOVQ entry_cell(DX), DX
 	MOVQ DX, ret+0(FP)
 	RET
 none:

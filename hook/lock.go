@@ -20,18 +20,20 @@ func rwAddr(m *sync.RWMutex) uintptr { return uintptr(unsafe.Pointer(m)) }
 //go:noinline
 func Lock(s Site, m *sync.Mutex) {
 	c := cell()
-	if c == nil {
-		c = find(identity())
-	}
 	if c == nil || m == nil {
+		if c = find(identity()); c == nil || m == nil {
+			m.Lock()
+			return
+		}
+	}
+	if full(c) {
+		lose(c)
 		m.Lock()
 		return
 	}
-	r := push(c, s, addr(m))
+	r := note(c, s, addr(m))
 	m.Lock()
-	if r != nil {
-		hold(r)
-	}
+	hold(r)
 }
 
 // TryLock is m.TryLock().
@@ -48,10 +50,16 @@ func TryLock(s Site, m *sync.Mutex) bool {
 func Unlock(m *sync.Mutex) {
 	c := cell()
 	if c == nil {
-		c = find(identity())
+		if c = find(identity()); c == nil {
+			m.Unlock()
+			return
+		}
 	}
-	if c != nil && !release(c, addr(m)) {
-		releaseForeign(addr(m))
+	count := c.Count
+	if n := page.InUse(count) - 1; n < page.Records && holds(&c.Record[n], addr(m)) {
+		publish(&c.Count, count-1)
+	} else {
+		releaseOlder(c, addr(m))
 	}
 	m.Unlock()
 }
@@ -61,18 +69,20 @@ func Unlock(m *sync.Mutex) {
 //go:noinline
 func RWLock(s Site, m *sync.RWMutex) {
 	c := cell()
-	if c == nil {
-		c = find(identity())
-	}
 	if c == nil || m == nil {
+		if c = find(identity()); c == nil || m == nil {
+			m.Lock()
+			return
+		}
+	}
+	if full(c) {
+		lose(c)
 		m.Lock()
 		return
 	}
-	r := push(c, s, rwAddr(m))
+	r := note(c, s, rwAddr(m))
 	m.Lock()
-	if r != nil {
-		hold(r)
-	}
+	hold(r)
 }
 
 // RWTryLock is m.TryLock().
@@ -88,10 +98,16 @@ func RWTryLock(s Site, m *sync.RWMutex) bool {
 func RWUnlock(m *sync.RWMutex) {
 	c := cell()
 	if c == nil {
-		c = find(identity())
+		if c = find(identity()); c == nil {
+			m.Unlock()
+			return
+		}
 	}
-	if c != nil && !release(c, rwAddr(m)) {
-		releaseForeign(rwAddr(m))
+	count := c.Count
+	if n := page.InUse(count) - 1; n < page.Records && holds(&c.Record[n], rwAddr(m)) {
+		publish(&c.Count, count-1)
+	} else {
+		releaseOlder(c, rwAddr(m))
 	}
 	m.Unlock()
 }
@@ -101,18 +117,20 @@ func RWUnlock(m *sync.RWMutex) {
 //go:noinline
 func RLock(s Site, m *sync.RWMutex) {
 	c := cell()
-	if c == nil {
-		c = find(identity())
-	}
 	if c == nil || m == nil {
+		if c = find(identity()); c == nil || m == nil {
+			m.RLock()
+			return
+		}
+	}
+	if full(c) {
+		lose(c)
 		m.RLock()
 		return
 	}
-	r := push(c, s, rwAddr(m))
+	r := note(c, s, rwAddr(m))
 	m.RLock()
-	if r != nil {
-		hold(r)
-	}
+	hold(r)
 }
 
 // TryRLock is m.TryRLock().
@@ -128,10 +146,16 @@ func TryRLock(s Site, m *sync.RWMutex) bool {
 func RUnlock(m *sync.RWMutex) {
 	c := cell()
 	if c == nil {
-		c = find(identity())
+		if c = find(identity()); c == nil {
+			m.RUnlock()
+			return
+		}
 	}
-	if c != nil && !release(c, rwAddr(m)) {
-		releaseForeign(rwAddr(m))
+	count := c.Count
+	if n := page.InUse(count) - 1; n < page.Records && holds(&c.Record[n], rwAddr(m)) {
+		publish(&c.Count, count-1)
+	} else {
+		releaseOlder(c, rwAddr(m))
 	}
 	m.RUnlock()
 }

@@ -54,8 +54,8 @@ func LockerLock(s Site, l sync.Locker) {
 // LockerUnlock is l.Unlock().
 func LockerUnlock(l sync.Locker) {
 	if object, _ := identify(l); object != 0 {
-		if c := self(); c != nil && !release(c, object) {
-			releaseForeign(object)
+		if c := self(); c != nil {
+			release(c, object)
 		}
 	}
 	l.Unlock()
@@ -102,7 +102,7 @@ func takeHeld(c *page.Cell, object uintptr) uint64 {
 		return 0
 	}
 	for i := records(c) - 1; i >= 0; i-- {
-		if r := c.Record[i]; r.Object == uint64(object) && r.What&page.Held != 0 {
+		if r := c.Record[i]; holds(&r, object) {
 			remove(c, i)
 			return r.What
 		}

@@ -13,40 +13,68 @@ type Site uint32
 // now reads the agent's coarse clock.
 func now() uint64 { return atomic.LoadUint64(coarse) }
 
-// push notes that the goroutine of c has entered an operation. The record
-// becomes visible only when N is, so that a reader finds it whole. It returns
-// the place of the record, or nil if the cell is full.
+// push notes that the goroutine of c has entered an operation, and returns the
+// place of the record, nil if the cell is full. Hooks on hot paths spell it out.
 func push(c *page.Cell, s Site, object uintptr) *page.Record {
-	n := c.N
-	c.Seq++
-	if n >= page.Records {
-		c.Lost++
+	if full(c) {
+		lose(c)
 		return nil
 	}
-	r := &c.Record[n]
-	r.What = page.What(uint32(s), c.Seq)
+	return note(c, s, object)
+}
+
+// full reports whether c has no room for a record.
+func full(c *page.Cell) bool { return page.InUse(c.Count) >= page.Records }
+
+// lose notes that there was no room.
+func lose(c *page.Cell) {
+	c.Count += page.Occurrence
+	c.Lost++
+}
+
+// note adds a record to c, which is not full, and returns its place. It becomes
+// visible only with Count, so that a reader finds it whole.
+//
+// A lock's own instruction waits until all stores before it have left the
+// processor, and what follows it is done in order; so what a hook costs beside a
+// lock is its stores and the number of its instructions.
+func note(c *page.Cell, s Site, object uintptr) *page.Record {
+	count := c.Count + page.Occurrence
+	r := &c.Record[page.InUse(count)&(page.Records-1)]
+	r.What = page.What(uint32(s), count)
 	r.Object = uint64(object)
 	r.Since = now()
-	publish(&c.N, n+1)
+	publish(&c.Count, count+1)
 	return r
 }
 
 // hold turns the in-flight record r, made by push, into a hold record. Since
 // becomes the time of acquisition.
 func hold(r *page.Record) {
-	r.Since = now()
+	if t := now(); t != r.Since {
+		r.Since = t
+	}
 	publish(&r.What, r.What|page.Held)
 }
 
 // finished has a byte for each site, at hand without going through vitals.
-var finished = vitals.Done
+var finished = doneOf(vitals)
+
+// doneOf returns the page's table of sites that are done, and one that nobody
+// reads for a page without.
+func doneOf(v *page.View) *[page.DoneCap]byte {
+	if len(v.Done) < page.DoneCap {
+		return new([page.DoneCap]byte)
+	}
+	return (*[page.DoneCap]byte)(v.Done)
+}
 
 // finish notes that an operation at s has come to its end: the agent does not
 // suspect what never returned yet of being late. The byte is written once, so
 // that its cache line is shared by all who read it.
 func finish(s Site) {
-	if i := int(s); i < len(finished) && finished[i] == 0 {
-		finished[i] = 1
+	if s < page.DoneCap && finished[s] == 0 {
+		finished[s] = 1
 	}
 }
 
@@ -55,11 +83,10 @@ func finish(s Site) {
 // removed yet.
 func drop(c *page.Cell, s Site) {
 	finish(s)
-	if n := c.N; n-1 < page.Records {
-		if w := c.Record[n-1].What; page.SiteOf(w) == uint32(s) && w&page.Held == 0 {
-			publish(&c.N, n-1)
-			return
-		}
+	count := c.Count
+	if n := page.InUse(count) - 1; n < page.Records && page.InFlightAt(c.Record[n].What, uint32(s)) {
+		publish(&c.Count, count-1)
+		return
 	}
 	dropOlder(c, s)
 }
@@ -74,43 +101,48 @@ func dropOlder(c *page.Cell, s Site) {
 	}
 }
 
-// release takes away the newest record of lock object that is held, and
-// reports false if the goroutine has none.
-func release(c *page.Cell, object uintptr) bool {
-	if n := c.N; n-1 < page.Records {
-		if r := &c.Record[n-1]; r.Object == uint64(object) && r.What&page.Held != 0 {
-			publish(&c.N, n-1)
-			return true
-		}
+// release takes away the newest record of lock object that is held. What the
+// goroutine has no record of is released by a stranger. It begins with the lock
+// that was taken last.
+func release(c *page.Cell, object uintptr) {
+	count := c.Count
+	if n := page.InUse(count) - 1; n < page.Records && holds(&c.Record[n], object) {
+		publish(&c.Count, count-1)
+		return
 	}
-	return releaseOlder(c, object)
+	releaseOlder(c, object)
 }
 
 //go:noinline
-func releaseOlder(c *page.Cell, object uintptr) bool {
+func releaseOlder(c *page.Cell, object uintptr) {
 	for i := records(c) - 1; i >= 0; i-- {
-		if r := &c.Record[i]; r.Object == uint64(object) && r.What&page.Held != 0 {
+		if holds(&c.Record[i], object) {
 			remove(c, i)
-			return true
+			return
 		}
 	}
-	return false
+	releaseForeign(object)
+}
+
+// holds reports whether r says that the lock object is held.
+func holds(r *page.Record, object uintptr) bool {
+	return r.Object == uint64(object) && r.What&page.Held != 0
 }
 
 func records(c *page.Cell) int {
-	if c.N > page.Records {
-		return page.Records
+	if n := page.InUse(c.Count); n < page.Records {
+		return int(n)
 	}
-	return int(c.N)
+	return page.Records
 }
 
 // remove closes the gap at i. A reader may see a record twice meanwhile, and
-// with it a goroutine whose Seq has moved by the next reading.
+// with it a goroutine whose Count has moved by the next reading.
 func remove(c *page.Cell, i int) {
 	n := records(c)
-	c.Seq++
+	c.Count += page.Occurrence
 	copy(c.Record[i:n], c.Record[i+1:n])
-	publish(&c.N, uint64(n-1))
+	publish(&c.Count, c.Count-1)
 }
 
 // Point is a moment in a goroutine's life that Unwind can return to.
@@ -118,10 +150,13 @@ type Point uint64
 
 // Here returns the present moment.
 func Here() Point {
-	if c := self(); c != nil {
-		return Point(c.Seq)
+	c := cell()
+	if c == nil {
+		if c = find(identity()); c == nil {
+			return 0
+		}
 	}
-	return 0
+	return Point(c.Count)
 }
 
 // Unwind takes away every in-flight record and mark that the goroutine made
@@ -129,14 +164,16 @@ func Here() Point {
 // not see to it themselves; if the function returned in the usual way there is
 // nothing to do. Locks acquired since p stay: returning does not release them.
 func Unwind(p Point) {
-	c := self()
+	c := cell()
 	if c == nil {
-		return
+		if c = find(identity()); c == nil {
+			return
+		}
 	}
-	if n := c.NMarks; n-1 < page.Marks && page.Later(c.Mark[n-1].What, uint64(p)) {
+	if n := c.NMarks - 1; n < page.Marks && page.Later(c.Mark[n].What, uint64(p)) {
 		unwindMarks(c, p)
 	}
-	if n := c.N; n-1 < page.Records && page.Later(c.Record[n-1].What, uint64(p)) {
+	if n := page.InUse(c.Count) - 1; n < page.Records && page.Later(c.Record[n].What, uint64(p)) {
 		unwindRecords(c, p)
 	}
 }
@@ -165,11 +202,15 @@ func unwindRecords(c *page.Cell, p Point) {
 func Enter(s Site) {
 	c := cell()
 	if c == nil {
-		c = find(identity())
+		if c = find(identity()); c == nil {
+			return
+		}
 	}
-	if c != nil {
-		push(c, s, 0)
+	if full(c) {
+		lose(c)
+		return
 	}
+	note(c, s, 0)
 }
 
 // Entered is an operation that Into has noted and X1 takes away again.
@@ -192,9 +233,15 @@ func X1[T any](e Entered, v T) T {
 func Exit(s Site) {
 	c := cell()
 	if c == nil {
-		c = find(identity())
+		if c = find(identity()); c == nil {
+			return
+		}
 	}
-	if c != nil {
-		drop(c, s)
+	finish(s)
+	count := c.Count
+	if n := page.InUse(count) - 1; n < page.Records && page.InFlightAt(c.Record[n].What, uint32(s)) {
+		publish(&c.Count, count-1)
+		return
 	}
+	dropOlder(c, s)
 }

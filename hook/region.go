@@ -9,10 +9,10 @@ func Begin(s Site) {
 		return
 	}
 	n := c.NMarks
-	c.Seq++
+	c.Count += page.Occurrence
 	if n < page.Marks {
 		m := &c.Mark[n]
-		m.What = page.What(uint32(s), c.Seq)
+		m.What = page.What(uint32(s), c.Count)
 		m.Count = 0
 		m.Begun = now()
 		m.Last = m.Begun
@@ -24,10 +24,9 @@ func Begin(s Site) {
 func Mark(s Site) {
 	c := cell()
 	if c == nil {
-		c = find(identity())
-	}
-	if c == nil {
-		return
+		if c = find(identity()); c == nil {
+			return
+		}
 	}
 	if n := c.NMarks - 1; n < page.Marks {
 		if m := &c.Mark[n]; page.SiteOf(m.What) == uint32(s) {

@@ -9,21 +9,26 @@ import (
 
 // The index leads from a g to its cell. It is twice as large as the page has
 // cells, so that probing stays short. Neighbouring gs lie some 450 bytes
-// apart; by dropping 7 bits they get neighbouring entries, each on a cache
-// line of its own, and wrap around only after 16 MB of them.
+// apart; by dropping 8 bits each gets an entry of its own, and they wrap around
+// only after 32 MB of them.
 const (
 	indexBits = 17
 	indexMask = 1<<indexBits - 1
-	indexDrop = 7
+	indexDrop = 8
 	probes    = 64
 )
 
 // entry is claimed by the goroutine that runs on g, once; only goroutines on
 // that g use cell. It is read atomically because a g is handed from one
 // goroutine to the next without anything the race detector could see.
+//
+// A goroutine's number is never given to another, so whoever finds its own in
+// an entry has found its cell, and need look at nothing else.
 type entry struct {
-	g    uintptr
+	id   uint64         // number of the goroutine that wrote last; 0 without a cell
 	cell unsafe.Pointer // *page.Cell; nil if the page had none left
+	g    uintptr
+	_    uintptr
 }
 
 var index [1 << indexBits]entry
@@ -44,12 +49,10 @@ func self() *page.Cell {
 // cached returns the cell of goroutine id on g if it is where it hashes to.
 func cached(g uintptr, id uint64) *page.Cell {
 	e := &index[(g>>indexDrop)&indexMask]
-	if atomic.LoadUintptr(&e.g) == g {
-		if c := (*page.Cell)(atomic.LoadPointer(&e.cell)); c != nil && c.ID == id {
-			return c
-		}
+	if atomic.LoadUint64(&e.id) != id {
+		return nil
 	}
-	return nil
+	return (*page.Cell)(atomic.LoadPointer(&e.cell))
 }
 
 // find is self's slow path: the first hook of a g, of a new goroutine on a
@@ -68,12 +71,16 @@ func find(g uintptr, id uint64) *page.Cell {
 			c := (*page.Cell)(atomic.LoadPointer(&e.cell))
 			if c != nil && c.ID != id {
 				succeed(c, id)
+				atomic.StoreUint64(&e.id, id)
 			}
 			return c
 		case 0:
 			if atomic.CompareAndSwapUintptr(&e.g, 0, g) {
 				c := claimCell(g, id)
-				atomic.StorePointer(&e.cell, unsafe.Pointer(c))
+				if c != nil {
+					atomic.StorePointer(&e.cell, unsafe.Pointer(c))
+					atomic.StoreUint64(&e.id, id)
+				}
 				return c
 			}
 			n-- // another g took it: look at the same entry again
@@ -102,14 +109,14 @@ func claimCell(g uintptr, id uint64) *page.Cell {
 // Locks that the dead one held are noted as orphans: nobody else will ever
 // tell.
 func succeed(c *page.Cell, id uint64) {
-	for i := uint64(0); i < c.N && i < page.Records; i++ {
-		if r := c.Record[i]; r.What&page.Held != 0 {
+	for _, r := range c.Record[:records(c)] {
+		if r.What&page.Held != 0 {
 			noteOrphan(c.ID, r)
 		}
 	}
 	c.NMarks = 0
 	c.Lost = 0
-	publish(&c.N, 0)
+	publish(&c.Count, c.Count-page.InUse(c.Count))
 	atomic.StoreUint64(&c.ID, id)
 }
 

@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 	if err == nil {
 		vitals, err = page.Open(mem)
 	}
-	coarse, finished = &vitals.Header.Clock, vitals.Done
+	coarse, finished = &vitals.Header.Clock, doneOf(vitals)
 	if err == nil {
 		reader, err = page.NewReader(mem)
 	}

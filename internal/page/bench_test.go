@@ -25,9 +25,9 @@ func BenchmarkRead(b *testing.B) {
 		v.Header.CellCount = uint64(n)
 		for i := range v.Cells[:n] {
 			c := &v.Cells[i]
-			c.ID, c.Seq, c.N = uint64(i), 2, 2
-			c.Record[0] = Record{What(1, 1) | Held, 1, 1}
-			c.Record[1] = Record{What(2, 2), 2, 2}
+			c.ID, c.Count = uint64(i), 2*Occurrence+2
+			c.Record[0] = Record{What(1, Occurrence) | Held, 1, 1}
+			c.Record[1] = Record{What(2, 2*Occurrence), 2, 2}
 		}
 		b.Run(fmt.Sprintf("plain/%d", n), func(b *testing.B) {
 			cells := make([]Cell, n)

@@ -34,7 +34,7 @@ func Format(mem []byte, grain uint64) error {
 	h.Cells = Area{uint64(cellsAt), cellCap}
 	h.Workers = Area{uint64(workersAt), workerCap}
 	h.Notes = Area{uint64(notesAt), noteCap}
-	h.Done = Area{uint64(doneAt), doneCap}
+	h.Done = Area{uint64(doneAt), DoneCap}
 	h.Grain = grain
 	copy(h.Magic[:], Magic)
 	return nil

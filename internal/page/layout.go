@@ -28,7 +28,7 @@ const EnvVar = "LIFESIGN_PAGE"
 // the layout or of the meaning of a field.
 const (
 	Magic   = "lifesign"
-	Version = 2
+	Version = 3
 )
 
 // Geometry of a page as Format makes it. Readers and writers go by the
@@ -44,7 +44,6 @@ const (
 	orphanCap  = 256
 	workerCap  = 1 << 12
 	noteCap    = 32
-	doneCap    = 1 << 17
 	siteSpace  = 8 << 20
 	cellCap    = 1 << 16
 
@@ -53,7 +52,7 @@ const (
 	workersAt = orphansAt + orphanCap*int(unsafe.Sizeof(Orphan{}))
 	notesAt   = workersAt + workerCap*WorkerSize
 	doneAt    = notesAt + noteCap*NoteSize
-	sitesAt   = doneAt + doneCap
+	sitesAt   = doneAt + DoneCap
 	cellsAt   = sitesAt + siteSpace
 
 	// Size of a page in bytes. It is sparse: memory is taken for what is used.
@@ -150,6 +149,9 @@ type Worker struct {
 	Reported uint64 // Seq of the work that the watcher has reported dead, 0 if none
 }
 
+// DoneCap is how many sites there is a byte in Done for.
+const DoneCap = 1 << 17
+
 // CellSize is the size of a cell in bytes.
 const CellSize = int(unsafe.Sizeof(Cell{}))
 
@@ -166,11 +168,10 @@ const (
 type Cell struct {
 	G      uint64 // address of the runtime's g
 	ID     uint64 // number of the goroutine that wrote last
-	Seq    uint64 // counts occurrences, never reset
-	N      uint64 // records in use
+	Count  uint64 // occurrences so far and records in use, see SeqOf and InUse
 	Lost   uint64 // records there was no room for
 	NMarks uint64 // marks in use
-	_      [2]uint64
+	_      [3]uint64
 	Record [Records]Record // oldest first
 	Mark   [Marks]Mark     // outermost region first
 }
@@ -196,15 +197,26 @@ type Orphan struct {
 	ID     uint64 // the goroutine that ended
 }
 
-// A record's What packs the site, how a lock is held, and the occurrence:
+// A record's What packs the occurrence, the site, how a lock is held, and
+// whether it is:
 //
-//	63        43 42  41   40  39        0
-//	[   site   ][ mode ][held][   seq   ]
+//	63      24 23     3 2    1   0
+//	[   seq   ][ site ][ mode ][held]
+//
+// A cell's Count has the number of the newest occurrence at the same place, and
+// below it how many records are in use. So one store publishes a record, one
+// addition makes the number of the next, and one subtraction takes it away.
 const (
-	siteShift = 43
-	modeShift = 41
-	Held      = 1 << 40
-	SeqMask   = Held - 1
+	seqShift  = 24
+	siteShift = 3
+	modeShift = 1
+	Held      = 1
+
+	// Occurrence is what Count grows by with each occurrence.
+	Occurrence = 1 << seqShift
+
+	below    = Occurrence - 1
+	siteMask = below >> siteShift
 )
 
 // Modes of a record at a site of kind locker, where the source does not say
@@ -216,22 +228,29 @@ const (
 	ModeRLock  = 3
 )
 
-// What packs a site's index and an occurrence.
-func What(site uint32, seq uint64) uint64 {
-	return uint64(site)<<siteShift | seq&SeqMask
+// What packs a site's index and the occurrence that a cell's Count is at.
+func What(site uint32, count uint64) uint64 {
+	return count&^below | uint64(site)<<siteShift
 }
 
 // WithMode returns what with a mode.
 func WithMode(what uint64, mode uint64) uint64 { return what | mode<<modeShift }
 
 // SiteOf returns the index of the site in what.
-func SiteOf(what uint64) uint32 { return uint32(what >> siteShift) }
+func SiteOf(what uint64) uint32 { return uint32(what>>siteShift) & siteMask }
+
+// InFlightAt reports whether what is of an operation in flight at site, whose
+// source says which one it is.
+func InFlightAt(what uint64, site uint32) bool { return what&below == uint64(site)<<siteShift }
 
 func modeOf(what uint64) uint64 { return what >> modeShift & 3 }
 
-// Later reports whether occurrence a came after b, across the wrap of the
-// packed counter.
-func Later(a, b uint64) bool {
-	d := (a - b) & SeqMask
-	return d != 0 && d < Held/2
-}
+// SeqOf returns the number of the occurrence in what, or in a cell's Count.
+func SeqOf(what uint64) uint64 { return what >> seqShift }
+
+// InUse returns how many records of a cell with this Count are in use.
+func InUse(count uint64) uint64 { return count & below }
+
+// Later reports whether the occurrence in a came after that in b, across the
+// wrap of their numbers. Each is a What or a Count.
+func Later(a, b uint64) bool { return int64(a&^below-b&^below) > 0 }

@@ -69,11 +69,11 @@ func filled(t testing.TB) []byte {
 	v.Header.LayoutSize = uint64(copy(v.Header.Layout[:], "go1.26.8 amd64 g.goid=152 reason.9=chan_receive"))
 	v.Header.CellCount = 2
 	c := &v.Cells[1]
-	c.G, c.ID, c.Seq, c.N, c.NMarks = 0xc000102000, 17, 99, 2, 1
-	c.Record[0] = Record{What(1, 97) | Held, 0xc000200010, 5e9}
-	c.Record[1] = Record{WithMode(What(2, 99), ModeRLock), 0xc000200010, 6e9}
-	c.Mark[0] = Mark{What(0, 3), 12, 1e9, 4e9}
-	v.Orphans[1] = Orphan{Record{What(1, 4) | Held, 0xc000300000, 2e9}, 11}
+	c.G, c.ID, c.Count, c.NMarks = 0xc000102000, 17, 99*Occurrence+2, 1
+	c.Record[0] = Record{What(1, 97*Occurrence+1) | Held, 0xc000200010, 5e9}
+	c.Record[1] = Record{WithMode(What(2, 99*Occurrence+2), ModeRLock), 0xc000200010, 6e9}
+	c.Mark[0] = Mark{What(0, 3*Occurrence), 12, 1e9, 4e9}
+	v.Orphans[1] = Orphan{Record{What(1, 4*Occurrence+1) | Held, 0xc000300000, 2e9}, 11}
 	v.Foreign[2] = 0xc000400000
 	v.Header.WorkerCount = 1
 	v.Workers[0] = Worker{Site: 4, Seq: 7, Since: 3e9, Budget: 2e9, Progress: 5, Last: 4e9, G: 17, Reported: 7}
@@ -191,11 +191,11 @@ func TestHostilePagesGiveErrors(t *testing.T) {
 func TestDamagedRecordsAreLeftOut(t *testing.T) {
 	mem := filled(t)
 	v, _ := Open(mem)
-	v.Cells[1].Record[0].What = What(700, 1)
-	v.Cells[1].N = 1 << 60
+	v.Cells[1].Record[0].What = What(700, Occurrence)
+	v.Cells[1].Count = below
 	v.Cells[1].NMarks = 1 << 60
 	v.Header.CellCount = 1 << 60
-	v.Orphans[0].Record.What = What(900, 1)
+	v.Orphans[0].Record.What = What(900, Occurrence)
 	r, err := NewReader(mem)
 	if err != nil {
 		t.Fatal(err)
@@ -213,7 +213,10 @@ func TestLater(t *testing.T) {
 	for _, test := range []struct {
 		a, b uint64
 		want bool
-	}{{1, 0, true}, {0, 1, false}, {5, 5, false}, {0, SeqMask, true}, {SeqMask, 0, false}, {What(3, 9) | Held, 8, true}} {
+	}{
+		{Occurrence, 0, true}, {0, Occurrence, false}, {5 * Occurrence, 5*Occurrence + 3, false},
+		{0, ^uint64(below), true}, {^uint64(below), 0, false}, {What(3, 9*Occurrence) | Held, 8*Occurrence + 2, true},
+	} {
 		if got := Later(test.a, test.b); got != test.want {
 			t.Errorf("Later(%#x, %#x) = %v", test.a, test.b, got)
 		}

@@ -128,7 +128,7 @@ func (r *Reader) readCells(into *Reading) {
 	into.Goroutines, into.G = into.Goroutines[:0], into.G[:0]
 	for i := range r.view.Cells[:n] {
 		c := &r.view.Cells[i]
-		if atomic.LoadUint64(&c.N) == 0 && atomic.LoadUint64(&c.NMarks) == 0 {
+		if InUse(atomic.LoadUint64(&c.Count)) == 0 && atomic.LoadUint64(&c.NMarks) == 0 {
 			continue
 		}
 		copied := *c
@@ -146,8 +146,8 @@ func (r *Reader) appendCell(gs []event.Goroutine, c *Cell, damaged *int) []event
 		gs = append(gs, event.Goroutine{})
 	}
 	g := &gs[len(gs)-1]
-	*g = event.Goroutine{ID: c.ID, Seq: c.Seq, Lost: c.Lost > 0, Records: g.Records[:0], Regions: g.Regions[:0]}
-	n := c.N
+	*g = event.Goroutine{ID: c.ID, Seq: SeqOf(c.Count), Lost: c.Lost > 0, Records: g.Records[:0], Regions: g.Regions[:0]}
+	n := InUse(c.Count)
 	if n > Records {
 		n = Records
 		*damaged++
@@ -178,7 +178,7 @@ func (r *Reader) record(rec Record) (event.Record, bool) {
 	if int(s) >= len(r.sites) {
 		return event.Record{}, false
 	}
-	e := event.Record{Site: r.sites[s], Done: r.done(s), Seq: rec.What & SeqMask, Object: rec.Object, Since: int64(rec.Since), Held: rec.What&Held != 0}
+	e := event.Record{Site: r.sites[s], Done: r.done(s), Seq: SeqOf(rec.What), Object: rec.Object, Since: int64(rec.Since), Held: rec.What&Held != 0}
 	switch modeOf(rec.What) {
 	case ModeLock:
 		e.Site.Kind = event.Lock

@@ -18,7 +18,7 @@ type limit struct {
 }
 
 var limits = []limit{
-	{name: "Mark", ns: 6},
+	{name: "Mark", ns: 5},
 	{name: "InFlight", ns: 12},
 	{name: "Guard"},
 	{name: "Mutex", ratio: 2.5, pair: true},

@@ -1,8 +1,11 @@
-// Command hookbench reads the output of `go test -bench . -count N ./hook`
-// from standard input, prints what each hook costs beside plain code of the
-// same run, and exits with 1 if a hook allocates or a lock costs more than its
-// limit. Nanoseconds depend on the machine, so limits in nanoseconds are
-// printed and not enforced; ratios are. A benchmark that a limit names and the
+// Command hookbench reads the output of the hooks' benchmarks from standard
+// input, run many times for a millisecond each (`make bench`), prints what each
+// hook costs beside plain code of the same runs, and exits with 1 if a hook
+// allocates or a lock costs more than its limit. Of all runs the shortest
+// counts: a hook is many instructions and a plain lock is two slow ones, so that
+// whoever works on the other half of the same core makes the one half as fast
+// and leaves the other alone. Nanoseconds depend on the machine, so limits in
+// nanoseconds are printed and not enforced; ratios are. A benchmark that a limit names and the
 // input has not is an error.
 package main
 
