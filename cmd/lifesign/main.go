@@ -29,6 +29,7 @@ usage: lifesign COMMAND [FLAGS] …
   test     weave packages and test them
   analyze  list the long-running regions and vulnerable operations of a program
   attach   watch a program as it is, by its net/http/pprof endpoint
+  cpu      tell the CPU time of any process, as it can be believed
 
 lifesign COMMAND -h explains a command.
 `
@@ -43,6 +44,7 @@ var commands = map[string]command{
 	"test":    testCommand,
 	"analyze": analyzeCommand,
 	"attach":  attachCommand,
+	"cpu":     cpuCommand,
 }
 
 // mapCommand is what lifesign calls itself by in the middle of a build. It is not

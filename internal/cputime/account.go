@@ -40,6 +40,9 @@ type ThreadTime struct {
 // Share returns the CPU time in percent of one processor.
 func (i Interval) Share() float64 { return percent(i.Ran, i.To-i.From) }
 
+// EndedShare returns the part of threads that are no longer there.
+func (i Interval) EndedShare() float64 { return percent(i.Ended, i.To-i.From) }
+
 // StatShare returns what /proc/PID/stat makes of it.
 func (i Interval) StatShare() float64 { return percent(i.Stat, i.To-i.From) }
 
@@ -115,14 +118,18 @@ func (a *Account) step(threads []event.Thread) (ran int64) {
 			before = before[1:]
 		}
 		d := t.RanNS
+		sum := d
 		if len(before) > 0 && before[0].ID == t.ID {
-			if d >= before[0].Ran {
-				d -= before[0].Ran
+			switch was := before[0].Ran; {
+			case t.Err != "": // it could not be read: the next sample has the rest
+				d, sum = 0, was
+			case d >= was:
+				d -= was
 			}
 			before = before[1:]
 		}
 		ran += d
-		now = append(now, ThreadTime{t.ID, t.RanNS})
+		now = append(now, ThreadTime{t.ID, sum})
 		moved = append(moved, ThreadTime{t.ID, d})
 	}
 	a.spare, a.threads, a.moved = a.threads, now, moved

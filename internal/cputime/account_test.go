@@ -52,6 +52,12 @@ func TestAccount(t *testing.T) {
 			want{300, 0, 400, true, []ThreadTime{}},
 		},
 		{
+			"a thread that cannot be read for once",
+			Sample{Before: -1, After: -1, Threads: threads(1, 20, 2, 30)},
+			Sample{At: 1000, Before: -1, After: -1, Threads: []event.Thread{{ID: 1, RanNS: 120}, {ID: 2, Err: "no"}}},
+			want{100, 0, 150, false, []ThreadTime{{1, 100}, {2, 0}}},
+		},
+		{
 			"a clock that goes back",
 			Sample{Before: 100, After: 100, Stat: 100},
 			Sample{At: 1000, Before: 90, After: 90, Stat: 90},
