@@ -36,6 +36,7 @@ type Thread struct {
 	// What it waits for.
 	Resource *Resource // what the call works on; nil if that could not be found out
 	User     []Frame   // its own functions, innermost first; nil if they were not read
+	UserErr  string    // why User has not all of them up to the thread's first, "" if it has or was not read
 }
 
 // Depth says how much of a Thread was read.
