@@ -16,6 +16,7 @@ var layers = map[string]int{
 	"internal/proc":  0,
 	"internal/reach": 0,
 
+	"cmd/gotable":      1,
 	"hook":             1,
 	"internal/cputime": 1,
 	"internal/look":    1,

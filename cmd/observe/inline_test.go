@@ -119,20 +119,3 @@ func TestStrippedProgramsHaveOuterFrames(t *testing.T) {
 		t.Errorf("got %+v", []event.Frame(got))
 	}
 }
-
-func FuzzInlining(f *testing.F) {
-	f.Add([]byte{1, 2, 3}, uint16(8), []byte{0x80}, uint16(100))
-	f.Fuzz(func(t *testing.T, b []byte, at uint16, calls []byte, pc uint16) {
-		table := make([]byte, 4096)
-		copy(table, "\xf1\xff\xff\xff\x00\x00\x01\x08")
-		for i, off := range []byte{4, 1, 0, 100, 120, 140, 160, 200} {
-			table[8+8*i] = off
-		}
-		if int(at) < len(table) {
-			copy(table[at:], b)
-		}
-		if n := len(newInlining(table, calls, 0).at(uint64(pc))); n > maxInlined {
-			t.Errorf("%d functions in one another", n)
-		}
-	})
-}
