@@ -77,6 +77,11 @@ func (t *Table) Stack(pc uint64) (s Stack, ok bool) {
 		return s, false
 	}
 	s.Last, s.Switches = fn[funcFlag]&flagTopFrame != 0, fn[funcFlag]&flagSPWrite != 0
+	if in.name(binary.LittleEndian.Uint32(fn[4:])) == "runtime.mcall" {
+		// It leaves the goroutine for the scheduler, on the thread's own stack, and
+		// never returns.
+		s.Last = true
+	}
 	at := binary.LittleEndian.Uint32(fn[funcPCSP:])
 	if at == 0 || uint64(at) > uint64(len(in.pcs)) {
 		return s, s.Last || s.Switches
