@@ -70,10 +70,12 @@ func cpuCommand(ctx context.Context, args []string, stdout, stderr io.Writer) in
 		fmt.Fprintf(stderr, "lifesign cpu: %v (lifesign cpu -h explains)\n", err)
 		return 2
 	}
-	status := 0
-	if o.check {
+	status, err := 0, ownProc()
+	switch {
+	case err != nil:
+	case o.check:
 		status, err = checkCPU(ctx, o, stdout)
-	} else {
+	default:
 		err = watchCPU(ctx, o, stdout, stderr)
 	}
 	if err != nil {

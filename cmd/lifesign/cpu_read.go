@@ -207,6 +207,19 @@ func threadGroup(tid int) (int, error) {
 	return strconv.Atoi(strings.TrimSpace(line))
 }
 
+// ownProc makes sure that /proc counts processes as clocks do: it shows those of
+// the PID namespace that it was mounted in.
+func ownProc() error {
+	self, err := os.Readlink("/proc/self")
+	if err != nil {
+		return fmt.Errorf("read /proc: %w", err)
+	}
+	if self != strconv.Itoa(os.Getpid()) {
+		return errors.New("/proc belongs to another PID namespace: mount one of this namespace there")
+	}
+	return nil
+}
+
 // processes returns the numbers of all processes that /proc shows.
 func processes() ([]int, error) {
 	dir, err := os.Open("/proc")

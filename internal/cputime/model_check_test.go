@@ -78,27 +78,33 @@ func TestFaultIsFound(t *testing.T) {
 	}
 }
 
-// TestStandingStillAloneIsFound takes the other rules away: a monitor that comes
-// when the sum stands still sees no leap.
-func TestStandingStillAloneIsFound(t *testing.T) {
-	var a Account
-	stat := 10 * second
-	for n := int64(0); n < 4; n++ {
-		ran := stat - 40*millisecond + n*110*millisecond
-		i, _ := a.Step(Sample{At: n * second, Before: ran, After: ran, Stat: stat})
-		want := Fault("")
-		if n > 0 {
-			want = StandsStill
+// TestEachRuleStandsAlone has samples that only one of the rules is about.
+func TestEachRuleStandsAlone(t *testing.T) {
+	const ms = millisecond
+	for _, test := range []struct {
+		name      string
+		ran, stat []int64 // of the samples
+		fault     Fault   // of the last
+		verdict   Verdict
+	}{
+		{"right", []int64{0, 100 * ms, 200 * ms, 300 * ms}, []int64{0, 90 * ms, 180 * ms, 300 * ms}, "", NotAffected},
+		{"it leaps, from behind to where it should be", []int64{1000 * ms, 1010 * ms}, []int64{960 * ms, 1010 * ms}, Leaps, Affected},
+		{"a step of two ticks and a little run", []int64{1000 * ms, 1010 * ms}, []int64{970 * ms, 1010 * ms}, "", CannotTell},
+		{"it leaps while nothing runs", []int64{1000 * ms, 1000 * ms}, []int64{970 * ms, 1010 * ms}, Leaps, Affected},
+		{"ahead from the beginning", []int64{1000 * ms, 1099 * ms}, []int64{1060 * ms, 1150 * ms}, IsAhead, Affected},
+		{"ahead by the tick that it may be wrong by", []int64{1000 * ms, 1050 * ms}, []int64{1010 * ms, 1060 * ms}, "", CannotTell},
+		{"stands still for less than a stretch", []int64{1000 * ms, 1099 * ms}, []int64{1000 * ms, 1000 * ms}, "", CannotTell},
+		{"stands still once", []int64{1000 * ms, 1100 * ms}, []int64{1000 * ms, 1000 * ms}, StandsStill, CannotTell},
+		{"stands still twice", []int64{1000 * ms, 1100 * ms, 1200 * ms}, []int64{1000 * ms, 1000 * ms, 1000 * ms}, StandsStill, Affected},
+		{"far behind, which is another matter", []int64{1000 * ms, 1100 * ms, 1200 * ms, 1300 * ms}, []int64{800 * ms, 900 * ms, 1000 * ms, 1100 * ms}, "", CannotTell},
+	} {
+		var a Account
+		var i Interval
+		for n, ran := range test.ran {
+			i, _ = a.Step(Sample{At: int64(n) * second, Before: ran, After: ran, Stat: test.stat[n]})
 		}
-		if i.Fault != want {
-			t.Errorf("sample %d: fault %q, want %q", n, i.Fault, want)
-		}
-		verdict := CannotTell
-		if n >= 2 {
-			verdict = Affected
-		}
-		if got := a.Evidence().Verdict(); got != verdict {
-			t.Errorf("sample %d: %s, want %s", n, got, verdict)
+		if got := a.Evidence().Verdict(); i.Fault != test.fault || got != test.verdict {
+			t.Errorf("%s: fault %q, %s; want %q, %s", test.name, i.Fault, got, test.fault, test.verdict)
 		}
 	}
 }
