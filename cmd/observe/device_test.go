@@ -79,7 +79,7 @@ func TestThrottledDiskMoves(t *testing.T) {
 		}
 		look := take(t, s, Wanted{Look: []uint64{g.ID}}).Looks[g.ID]
 		th := look.Thread
-		if th == nil || th.Name != "fsync" || th.State != "D" || th.Resource == nil {
+		if th == nil || th.Call != "fsync" || th.State != "D" || th.Resource == nil {
 			continue // between two of them
 		}
 		r := *th.Resource

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -97,20 +98,24 @@ func TestFsyncThatHangs(t *testing.T) {
 	s.Kernel.Sys = fuseControl(t)
 	g, look := lookAt(t, s, hookedSites[10])
 	var last *event.Thread
-	for i := 0; i < 20; i++ {
+	for i, end := 0, time.Now().Add(time.Minute); i < 20; i++ {
 		look = take(t, s, Wanted{Look: []uint64{g.ID}}).Looks[g.ID]
 		th := look.Thread
+		if th != nil && strings.Contains(th.Err, "has not told") && time.Now().Before(end) {
+			i-- // the machine has no processor for the question
+			continue
+		}
 		if look.Status != event.Syscall || th == nil || th.Err != "" || th.Resource == nil {
 			t.Fatalf("%+v, thread %+v", look, th)
 		}
-		if th.Name == "fsync" && last != nil && last.Name == "fsync" && (th.Switches != last.Switches || th.RanNS != last.RanNS) {
+		if th.Call == "fsync" && last != nil && last.Call == "fsync" && (th.Switches != last.Switches || th.RanNS != last.RanNS) {
 			t.Errorf("%+v moved from %+v", th, last)
 		}
 		last = th
 		time.Sleep(10 * time.Millisecond)
 	}
 	r := *last.Resource
-	if last.State != "S" || last.Name != "fsync" || last.Wchan != "request_wait_answer" {
+	if last.State != "S" || last.Call != "fsync" || last.Wchan != "request_wait_answer" {
 		t.Errorf("%+v", last)
 	}
 	if r.Name != "the FUSE file system at "+filepath.Dir(file) || r.InFlight != 1 || r.Completed != 0 || r.Err != "" {

@@ -94,7 +94,7 @@ func checkThread(t *testing.T, frame string, look event.Look) {
 		}
 		return
 	}
-	if th == nil || th.Err != "" || th.State != "S" || th.Name != "read" || th.ID == 0 || th.Switches == 0 {
+	if th == nil || th.Err != "" || th.State != "S" || th.Call != "read" || th.ID == 0 || th.Switches == 0 {
 		t.Fatalf("thread %+v", th)
 	}
 	if r := th.Resource; r == nil || !strings.HasPrefix(r.Name, "pipe:[") || r.Err == "" {

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 			defer os.RemoveAll(dir)
 			binDir = dir
 			var out []byte
-			out, err = exec.Command("go", "build", "-o", dir, "./testdata/hooked", "./testdata/frames").CombinedOutput()
+			out, err = exec.Command("go", "build", "-o", dir, "./testdata/hooked", "./testdata/frames", "./testdata/threads").CombinedOutput()
 			os.Stderr.Write(out)
 		}
 		if err != nil {
