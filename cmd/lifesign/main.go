@@ -29,6 +29,8 @@ usage: lifesign COMMAND [FLAGS] …
   test     weave packages and test them
   analyze  list the long-running regions and vulnerable operations of a program
   attach   watch a program as it is, by its net/http/pprof endpoint
+  inspect  say what the threads of any process are about
+  watch    watch the threads of any process and report what is stuck
   cpu      tell the CPU time of any process, as it can be believed
 
 lifesign COMMAND -h explains a command.
@@ -44,6 +46,8 @@ var commands = map[string]command{
 	"test":    testCommand,
 	"analyze": analyzeCommand,
 	"attach":  attachCommand,
+	"inspect": inspectCommand,
+	"watch":   watchCommand,
 	"cpu":     cpuCommand,
 }
 

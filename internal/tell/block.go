@@ -16,7 +16,7 @@ import (
 // something goes on again. pid is 0 for a program on another machine.
 func Text(f event.Finding, name string, pid int) string {
 	if f.Verdict == event.Working {
-		return fmt.Sprintf("lifesign: %s: goes on again: %s, after %s\n", name, f.What, seconds(f.At-f.Place.Since))
+		return fmt.Sprintf("lifesign: %s: goes on again: %s, after %s\n", name, f.What, Seconds(f.At-f.Place.Since))
 	}
 	return block(f, name, pid)
 }
@@ -41,7 +41,7 @@ func block(f event.Finding, name string, pid int) string {
 		row("where", fmt.Sprintf("%s in %s", f.Place.Site.Place(), f.Place.Site.Func))
 	}
 	if f.Place.Since != 0 { // what ails the machine has no place
-		row("since", fmt.Sprintf("%s, %s before this was found", clockTime(f.Place.Since), seconds(f.At-f.Place.Since)))
+		row("since", fmt.Sprintf("%s, %s before this was found", clockTime(f.Place.Since), Seconds(f.At-f.Place.Since)))
 	}
 	row("called", called(f))
 	row("chain", chain(f.Chain, f.Cycle))
@@ -243,4 +243,5 @@ func evidence(list []event.Evidence) string {
 
 func clockTime(t int64) string { return Wall(t).Format("15:04:05.000") }
 
-func seconds(ns int64) string { return fmt.Sprintf("%.2f s", time.Duration(ns).Seconds()) }
+// Seconds tells a stretch of time, in nanoseconds, to a hundredth of a second.
+func Seconds(ns int64) string { return fmt.Sprintf("%.2f s", time.Duration(ns).Seconds()) }
