@@ -28,13 +28,19 @@ const (
 )
 
 // agent watches one program. It decides nothing: it carries samples from the
-// observer to the judge, the judge's wishes back and its findings to the
+// observers to the judge, the judge's wishes back and its findings to the
 // reporter.
 type agent struct {
 	page    *observe.Page
 	sampler *sample.Sampler
+	machine *observe.Machine
+	threads *observe.Process // nil if the kernel cannot be asked for them
 	judge   *judge.Judge
 	tell    *reporter
+	wanted  judge.Actions
+	asked   judge.Actions // what was wanted of threads when they were looked at last
+	lost    losses
+	known   bool   // a process has claimed the page
 	reached bool   // the table of who could serve whom was looked for
 	whole   bool   // the program has said what it is woven of, and that was looked at
 	found   uint64 // findings of something stuck
@@ -52,8 +58,13 @@ func newAgent(tell *reporter) (*agent, error) {
 		p.Close()
 		return nil, err
 	}
-	return &agent{page: p, sampler: s, judge: judge.New(judge.Config{Period: period}), tell: tell, done: make(chan struct{})}, nil
+	return &agent{
+		page: p, sampler: s, machine: observe.NewMachine(), judge: newJudge(), tell: tell,
+		lost: losses{say: tell.say}, done: make(chan struct{}),
+	}, nil
 }
+
+func newJudge() *judge.Judge { return judge.New(judge.Config{Period: period}) }
 
 // start starts the program with the page in its hands, and the watch.
 func (a *agent) start(cmd *exec.Cmd) error {
@@ -68,6 +79,8 @@ func (a *agent) start(cmd *exec.Cmd) error {
 		return err
 	}
 	a.tell.program(cmd.Args[0])
+	a.tell.watching(cmd.Process.Pid)
+	a.watchThreads(cmd.Process.Pid)
 	a.running.Add(1)
 	go func() { defer a.running.Done(); a.watch() }()
 	return nil
@@ -76,66 +89,119 @@ func (a *agent) start(cmd *exec.Cmd) error {
 // stop ends the watch.
 func (a *agent) stop() { close(a.done); a.running.Wait() }
 
-// close gives back the page, after stop or a start that failed.
-func (a *agent) close() { a.running.Wait(); a.page.Close() }
+// close gives back what the agent has, after stop or a start that failed.
+func (a *agent) close() {
+	a.running.Wait()
+	if a.threads != nil {
+		a.threads.Close()
+	}
+	a.machine.Close()
+	a.page.Close()
+}
+
+// watchThreads has the threads of process pid watched, and no others.
+func (a *agent) watchThreads(pid int) {
+	if a.threads != nil {
+		a.threads.Close()
+		a.threads = nil
+	}
+	if p, err := observe.Open(pid, a.machine, observe.Options{}); err == nil {
+		a.threads = p
+	} // else it has ended already, or is nobody's to look at: its page is watched
+}
 
 func (a *agent) watch() {
 	tick := time.NewTicker(period)
 	defer tick.Stop()
 	late := time.NewTimer(unclaimed)
 	defer late.Stop()
-	var wanted judge.Actions
-	known := false
-	lost := losses{say: a.tell.say}
 	for {
 		select {
 		case <-a.done:
 			return
 		case <-late.C:
-			if !known {
-				a.tell.say("nothing is watched: the program has no hooks, or those of another lifesign (lifesign build weaves them in)")
+			if !a.known {
+				a.tell.say("nothing is watched but its threads: the program has no hooks, or those of another lifesign (lifesign build weaves them in)")
 			}
 			continue
 		case <-tick.C:
 		}
 		a.page.Tick()
-		sample, ok, err := a.sampler.Sample(sample.Wanted{Look: wanted.Look, Words: wanted.Words, Census: wanted.Census})
+		s, ok, err := a.sampler.Sample(sample.Wanted{Look: a.wanted.Look, Words: a.wanted.Words, Census: a.wanted.Census})
 		if err != nil {
 			a.tell.say(fmt.Sprintf("nothing is watched any more: %v", err))
 			<-a.done
 			return
 		}
-		if !ok {
-			continue
-		}
-		if !known {
-			known = true
-			a.greet()
-		}
-		a.complete()
-		if !lost.look(a.page.PID(), sample) {
+		if ok && !a.claimed(s) {
 			<-a.done
 			return
 		}
-		if wanted.Census && !a.reached {
-			a.reached = true
-			a.judge.Know(a.reach())
+		if a.addThreads(&s, ok) || ok {
+			a.step(s)
 		}
-		for _, f := range sample.Said {
-			a.tell.finding(f)
-		}
-		wanted = a.judge.Step(sample)
-		for _, f := range wanted.Findings {
-			a.tell.finding(f)
-			if f.Verdict == event.Stuck {
-				a.found++
-			}
-		}
-		for _, d := range wanted.Dead {
-			a.page.Report(d.Index, d.Seq)
-		}
-		a.page.SetVerdict(verdict(sample.At, wanted, a.found))
 	}
+}
+
+// claimed looks after a program that has claimed the page, and reports whether
+// that is still the one that runs.
+func (a *agent) claimed(s event.Sample) bool {
+	if !a.known {
+		a.known = true
+		if pid := a.page.PID(); a.threads == nil || a.threads.PID != pid {
+			// A script has started it: what was judged so far is the script.
+			a.judge, a.wanted, a.asked = newJudge(), judge.Actions{}, judge.Actions{}
+			a.watchThreads(pid)
+		}
+		a.greet()
+	}
+	a.complete()
+	return a.lost.look(a.page.PID(), s)
+}
+
+// addThreads adds what the kernel tells of the program's threads to a sample, if
+// that is due, and reports whether it has. whole says that there is a sample to
+// add it to; else it makes one.
+func (a *agent) addThreads(s *event.Sample, whole bool) bool {
+	if a.threads == nil || !a.threads.Due(a.asked.States, a.asked.Resources) {
+		return false
+	}
+	var err error
+	if whole {
+		err = a.threads.Add(s, a.asked.States, a.asked.Resources)
+	} else {
+		*s, err = a.threads.Sample(a.asked.States, a.asked.Resources)
+	}
+	if err != nil { // it has ended
+		a.threads.Close()
+		a.threads = nil
+	}
+	return err == nil
+}
+
+// step has a sample judged, and tells what came of it.
+func (a *agent) step(s event.Sample) {
+	if a.wanted.Census && !a.reached {
+		a.reached = true
+		a.judge.Know(a.reach())
+	}
+	for _, f := range s.Said {
+		a.tell.finding(f)
+	}
+	a.wanted = a.judge.Step(s)
+	if s.Threads != nil {
+		a.asked = a.wanted
+	}
+	for _, f := range a.wanted.Findings {
+		a.tell.finding(f)
+		if f.Verdict == event.Stuck {
+			a.found++
+		}
+	}
+	for _, d := range a.wanted.Dead {
+		a.page.Report(d.Index, d.Seq)
+	}
+	a.page.SetVerdict(verdict(s.At, a.wanted, a.found))
 }
 
 // reach returns the table of who could serve whom that is in the program, nil
