@@ -3,6 +3,7 @@ module github.com/lifesign-go/lifesign/cmd
 go 1.26.0
 
 require (
+	github.com/cilium/ebpf v0.22.0
 	github.com/hanwen/go-fuse/v2 v2.12.1
 	github.com/lifesign-go/lifesign v0.0.0
 	github.com/rogpeppe/go-internal v1.16.0

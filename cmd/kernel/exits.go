@@ -49,6 +49,8 @@ const (
 	listenLimit = time.Second
 )
 
+var errNoAnswer = errors.New("the process connector does not answer: it does so only in the initial user and PID namespace")
+
 // NewExits begins to listen for the ends of threads of the processes pids, or of
 // all if there are none. When it has returned, no end is missed, but for what
 // Lost says.
@@ -112,7 +114,7 @@ func (e *Exits) confirmed(number uint32) error {
 		b, err := e.receive(buf)
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			return errors.New("the process connector does not answer: it does so only in the initial user and PID namespace")
+			return errNoAnswer
 		case errors.Is(err, unix.ENOBUFS):
 			continue // it lives; what was lost ended before anybody was told that ends are seen
 		case err != nil:

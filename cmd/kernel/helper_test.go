@@ -130,13 +130,13 @@ func fatal(err error) {
 // process is a helper that runs.
 type process struct {
 	*exec.Cmd
-	t   *testing.T
+	t   testing.TB
 	in  io.WriteCloser
 	out *bufio.Scanner
 }
 
 // start starts a helper. It is killed with the test.
-func start(t *testing.T, role string, change ...func(*exec.Cmd)) *process {
+func start(t testing.TB, role string, change ...func(*exec.Cmd)) *process {
 	t.Helper()
 	p := &process{Cmd: helper(t, role), t: t}
 	for _, f := range change {
@@ -161,7 +161,7 @@ func start(t *testing.T, role string, change ...func(*exec.Cmd)) *process {
 	return p
 }
 
-func helper(t *testing.T, role string) *exec.Cmd {
+func helper(t testing.TB, role string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {

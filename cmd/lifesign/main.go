@@ -32,6 +32,7 @@ usage: lifesign COMMAND [FLAGS] …
   inspect  say what the threads of any process are about
   watch    watch the threads of any process and report what is stuck
   cpu      tell the CPU time of any process, as it can be believed
+  doctor   say what this machine permits lifesign to see
 
 lifesign COMMAND -h explains a command.
 `
@@ -49,6 +50,7 @@ var commands = map[string]command{
 	"inspect": inspectCommand,
 	"watch":   watchCommand,
 	"cpu":     cpuCommand,
+	"doctor":  doctorCommand,
 }
 
 // mapCommand is what lifesign calls itself by in the middle of a build. It is not

@@ -45,9 +45,10 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits,
-			"empty": empty,
-			"same":  same,
+			"exits":  exits,
+			"empty":  empty,
+			"same":   same,
+			"nobody": nobody,
 		},
 	})
 }
@@ -96,6 +97,29 @@ func empty(ts *testscript.TestScript, neg bool, args []string) {
 	if len(list) > 0 {
 		ts.Fatalf("%d files are left in %s", len(list), args[0])
 	}
+}
+
+// nobody runs a command as a user without any rights: nobody lifesign doctor. The
+// program is copied to where that user may run it.
+func nobody(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: nobody COMMAND [ARGS…]")
+	}
+	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
+		program, err := os.ReadFile(filepath.Join(dir, args[0]))
+		if err != nil {
+			continue
+		}
+		open, err := os.MkdirTemp("", "lifesign-nobody-")
+		ts.Check(err)
+		ts.Defer(func() { os.RemoveAll(open) })
+		ts.Check(os.Chmod(open, 0o755))
+		name := filepath.Join(open, args[0])
+		ts.Check(os.WriteFile(name, program, 0o755))
+		ts.Check(ts.Exec("setpriv", append([]string{"--reuid=65534", "--regid=65534", "--clear-groups", name}, args[1:]...)...))
+		return
+	}
+	ts.Fatalf("there is no %s", args[0])
 }
 
 // same runs ./plain, and ./woven under lifesign, with the same arguments, and
