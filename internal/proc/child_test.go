@@ -23,7 +23,19 @@ import (
 const partVar = "LIFESIGN_PROC_PART"
 
 var parts = map[string]func(args []string){
-	"threads": playThreads,
+	"threads":   playThreads,
+	"pipe":      playPipe,
+	"fifo":      playFIFO,
+	"holder":    playHolder,
+	"flock":     playFlock,
+	"posix":     playPosix,
+	"futex":     playFutex,
+	"sleep":     playSleep,
+	"epoll":     playEpoll,
+	"sockets":   playSockets,
+	"wait":      playWait,
+	"userfault": playUserfault,
+	"msync":     playMsync,
 }
 
 func TestMain(m *testing.M) {
@@ -44,12 +56,17 @@ func ready(words ...interface{}) { fmt.Println(words...) }
 
 // start starts a part and returns its process and what it told when it was
 // ready.
-func start(t testing.TB, part string, files ...*os.File) (pid int, told []string) {
+func start(t testing.TB, part string) (pid int, told []string) {
+	t.Helper()
+	return startIn(t, nil, part)
+}
+
+func startIn(t testing.TB, attr *syscall.SysProcAttr, part string) (pid int, told []string) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
+	cmd.SysProcAttr = attr
 	cmd.Env = append(os.Environ(), partVar+"="+part)
 	cmd.Stderr = os.Stderr
-	cmd.ExtraFiles = files
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

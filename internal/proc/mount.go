@@ -22,15 +22,19 @@ func (m mount) fuse() bool {
 
 func (m mount) nfs() bool { return m.kind == "nfs" || m.kind == "nfs4" }
 
+// connection is the number of a FUSE connection: the kernel's own form of the
+// file system's device number.
+func (m mount) connection() string {
+	return strconv.FormatUint(uint64(m.major)<<20|uint64(m.minor), 10)
+}
+
 // name says what there is to be counted for a system call on m.
 func (m mount) name() string {
 	switch {
 	case m.fuse():
-		return "the FUSE file system at " + m.point
+		return fmt.Sprintf("FUSE connection %s at %s", m.connection(), m.point)
 	case m.nfs():
 		return fmt.Sprintf("the NFS file system at %s from %s", m.point, m.source)
-	case m.major != 0:
-		return fmt.Sprintf("block device %d:%d", m.major, m.minor)
 	}
 	return fmt.Sprintf("the %s file system at %s", m.kind, m.point)
 }

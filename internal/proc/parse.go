@@ -51,8 +51,8 @@ func signed(b []byte) (n int64, rest []byte, ok bool) {
 	return int64(u), rest, true
 }
 
-// hex reads a hexadecimal number with or without 0x before it.
-func hex(b []byte) (n uint64, rest []byte, ok bool) {
+// hexNumber reads a hexadecimal number with or without 0x before it.
+func hexNumber(b []byte) (n uint64, rest []byte, ok bool) {
 	b = skip(b)
 	if len(b) > 2 && b[0] == '0' && b[1] == 'x' {
 		b = b[2:]
@@ -297,7 +297,7 @@ func (s *statusText) namespaces(v []byte) bool {
 }
 
 func (s *statusText) pending(v []byte, mask uint64) bool {
-	n, _, ok := hex(v)
+	n, _, ok := hexNumber(v)
 	s.killed = s.killed || n&mask != 0
 	return ok
 }
@@ -323,15 +323,15 @@ func parseSyscall(b []byte) (c systemCall, err error) {
 	c.number = n
 	if n >= 0 {
 		for i := range c.args {
-			if c.args[i], b, ok = hex(b); !ok {
+			if c.args[i], b, ok = hexNumber(b); !ok {
 				return systemCall{number: -1}, errSyscall
 			}
 		}
 	}
-	if _, b, ok = hex(b); !ok {
+	if _, b, ok = hexNumber(b); !ok {
 		return systemCall{number: -1}, errSyscall
 	}
-	if c.pc, _, ok = hex(b); !ok {
+	if c.pc, _, ok = hexNumber(b); !ok {
 		return systemCall{number: -1}, errSyscall
 	}
 	return c, nil

@@ -117,9 +117,11 @@ func (t *Tasks) Resource(th *event.Thread) {
 		return
 	}
 	th.Depth = event.DepthResource
-	own, call := *th, k.call // what is given up must not write into th
-	err := t.ask.do(func() { t.k.wait(&own, call) })
+	// What is given up must not write into th, nor into what comes after it.
+	own, call, seen := *th, k.call, t.seen
+	err := t.ask.do(func() { t.k.wait(&own, call, seen) })
 	if err != nil {
+		t.seen = &peers{}
 		th.Resource = &event.Resource{Err: err.Error()}
 		return
 	}

@@ -34,12 +34,14 @@ type Tasks struct {
 	busy  *task  // whose descriptors must stay
 	text  [fileGuarded][]byte
 
-	ask patience
-	q   *question // nil if the last one was given up
+	ask  patience
+	seen *peers
+	q    *question // nil if the last one was given up
 }
 
-// TasksLimit is how long Tasks waits for what may hang.
-const TasksLimit = 50 * time.Millisecond
+// TasksLimit is how long Tasks waits for what may hang. It takes some
+// milliseconds at most when all is well and there is a processor for it.
+const TasksLimit = 200 * time.Millisecond
 
 // task is a thread that Tasks knows.
 type task struct {
@@ -70,7 +72,7 @@ func OpenTasks(k Kernel) (*Tasks, error) {
 	}
 	return &Tasks{
 		k: k, dir: dir, buf: make([]byte, 32<<10),
-		ask: newPatience(TasksLimit),
+		ask: newPatience(TasksLimit), seen: &peers{},
 	}, nil
 }
 

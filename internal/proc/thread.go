@@ -184,6 +184,13 @@ func (k Kernel) Thread(tid int) event.Thread {
 	if th.State == "" || th.Err != "" && a[fileStatus].err != nil {
 		return th
 	}
-	k.wait(&th, c)
+	k.wait(&th, c, nil)
+	if r := th.Resource; r != nil && r.Err == "" && !counted[r.Kind] {
+		r.Err = errNotCounted.Error()
+	}
 	return th
 }
+
+// counted are the resources that count what they finish, as looks at goroutines
+// need it: they are judged by nothing else.
+var counted = map[event.ResourceKind]bool{event.OnFUSE: true, event.OnNFS: true, event.OnDevice: true}

@@ -88,6 +88,16 @@ func world(t *testing.T, call string) Kernel {
 		"proc/7/fdinfo/8":                         "pos:\t0\nmnt_id:\t43\n",
 		"proc/7/fdinfo/9":                         "pos:\t0\n",
 		"proc/7/fd/7":                             "→pipe:[4711]",
+		"proc/7/fd/3":                             "→/wal",
+		"proc/7/fd/4":                             "→/mnt/a b/f",
+		"proc/7/fd/5":                             "→/srv/f",
+		"proc/7/fd/6":                             "→/tmp/f",
+		"proc/7/fd/8":                             "→/data/f",
+		"proc/7/fd/9":                             "→/old",
+		"proc/7/fd/10":                            "→/net/f",
+		"proc/7/fd/11":                            "→/idle/f",
+		"proc/7/fd/12":                            "→/none/f",
+		"proc/7/fd/13":                            "→/bare/f",
 		"sys/fs/fuse/connections/52/waiting":      "3\n",
 		"sys/fs/fuse/connections/8388641/waiting": "1\n",
 		"sys/devices/vda/stat":                    "10 0 0 0 20 0 0 0 5 0 0 30 0 0 0 40 0\n",
@@ -96,6 +106,8 @@ func world(t *testing.T, call string) Kernel {
 		"sys/devices/sdb/sdb1/stat":               "1 0 0 0 2 0 0 0 3 0 0\n",
 		"sys/devices/sdb/sdb1/partition":          "1\n",
 		"sys/devices/sdb/sdb1/dev":                "8:17\n",
+		"sys/devices/sdb/dev":                     "8:16\n",
+		"sys/dev/block/8:16":                      "→../../devices/sdb",
 		"sys/dev/block/254:0":                     "→../../devices/vda",
 		"sys/dev/block/8:17":                      "→../../devices/sdb/sdb1",
 		"sys/dev/block/8:18":                      "→../../devices/sdb/sdb2",
@@ -112,36 +124,39 @@ func TestThread(t *testing.T) {
 		callName string
 		resource event.Resource // Err: a part of it
 	}{
-		"fsync on a disk":        {"74 0x3 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 74, "fsync", event.Resource{Name: "block device 254:0", InFlight: 9, Completed: 100}},
-		"write on FUSE":          {"1 0x4 0xc000 0x5 0x0 0x0 0x0 0x7ffc 0x45f0", 1, "write", event.Resource{Name: "the FUSE file system at /mnt/a b", InFlight: 3}},
-		"pread on btrfs":         {"17 0x5 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 17, "pread64", event.Resource{Name: "block device 8:17", InFlight: 3, Completed: 9}},
-		"write on a partition":   {"1 0x8 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 1, "write", event.Resource{Name: "block device 8:17", InFlight: 3, Completed: 9}},
+		"fsync on a disk":        {"74 0x3 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 74, "fsync", event.Resource{Kind: event.OnDevice, Name: "block device 254:0", InFlight: 9, Completed: 100}},
+		"write on FUSE":          {"1 0x4 0xc000 0x5 0x0 0x0 0x0 0x7ffc 0x45f0", 1, "write", event.Resource{Kind: event.OnFUSE, Name: "FUSE connection 52 at /mnt/a b", InFlight: 3}},
+		"pread on btrfs":         {"17 0x5 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 17, "pread64", event.Resource{Kind: event.OnDevice, Name: "block device 8:17", InFlight: 3, Completed: 9}},
+		"write on a partition":   {"1 0x8 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 1, "write", event.Resource{Kind: event.OnDevice, Name: "block device 8:17", InFlight: 3, Completed: 9}},
 		"write in memory":        {"1 0x6 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 1, "write", event.Resource{Name: "the tmpfs file system at /tmp", Err: "counts nothing"}},
-		"read of a pipe":         {"0 0x7 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 0, "read", event.Resource{Name: "pipe:[4711]", Err: "counts nothing"}},
-		"read of what is closed": {"0 0x63 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 0, "read", event.Resource{Err: "fdinfo/99"}},
-		"an old kernel":          {"0 0x9 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 0, "read", event.Resource{Err: "no mount"}},
-		"copy_file_range":        {"326 0x3 0x0 0x4 0x0 0x0 0x0 0x7ffc 0x45f0", 326, "copy_file_range", event.Resource{Name: "the FUSE file system at /mnt/a b", InFlight: 3}},
-		"openat":                 {"257 0xffffffffffffff9c 0x1000 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 257, "openat", event.Resource{Name: "the FUSE file system at /mnt/a b", InFlight: 3}},
-		"openat below":           {"257 0xffffffffffffff9c 0x2000 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 257, "openat", event.Resource{Name: "the FUSE file system at /mnt/a b", InFlight: 3}},
-		"openat of a directory":  {"257 0x4 0x2000 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 257, "openat", event.Resource{Name: "the FUSE file system at /mnt/a b", InFlight: 3}},
-		"open of a hidden mount": {"2 0x3000 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 2, "open", event.Resource{Name: "block device 8:18", Err: "8:18/stat"}},
+		"read of a pipe":         {"0 0x7 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 0, "read", event.Resource{Kind: event.OnPipe, Name: "pipe:[4711]", Err: "counts nothing"}},
+		"read of what is closed": {"0 0x63 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 0, "read", event.Resource{Err: "fd/99"}},
+		"an old kernel":          {"0 0x9 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 0, "read", event.Resource{Name: "/old", Err: "no mount"}},
+		"copy_file_range":        {"326 0x3 0x0 0x4 0x0 0x0 0x0 0x7ffc 0x45f0", 326, "copy_file_range", event.Resource{Kind: event.OnFUSE, Name: "FUSE connection 52 at /mnt/a b", InFlight: 3}},
+		"openat":                 {"257 0xffffffffffffff9c 0x1000 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 257, "openat", event.Resource{Kind: event.OnFUSE, Name: "FUSE connection 52 at /mnt/a b", InFlight: 3}},
+		"openat below":           {"257 0xffffffffffffff9c 0x2000 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 257, "openat", event.Resource{Kind: event.OnFUSE, Name: "FUSE connection 52 at /mnt/a b", InFlight: 3}},
+		"openat of a directory":  {"257 0x4 0x2000 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 257, "openat", event.Resource{Kind: event.OnFUSE, Name: "FUSE connection 52 at /mnt/a b", InFlight: 3}},
+		"open of a hidden mount": {"2 0x3000 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 2, "open", event.Resource{Kind: event.OnDevice, Name: "block device 8:18", Err: "8:18/stat"}},
 		"a path at no address":   {"2 0x4000 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 2, "open", event.Resource{Err: "no memory"}},
 		"a path without an end":  {"2 0x5000 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 2, "open", event.Resource{Err: "without an end"}},
-		"fuse on a device":       {"2 0x6000 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 2, "open", event.Resource{Name: "the FUSE file system at /win", InFlight: 1}},
-		"write on NFS":           {"1 0xa 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 1, "write", event.Resource{Name: "the NFS file system at /net from srv:/x", InFlight: 10, Completed: 120}},
-		"read on NFS at rest":    {"0 0xb 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 0, "read", event.Resource{Name: "the NFS file system at /idle from srv:/y", Completed: 7}},
-		"NFS by other means":     {"0 0xc 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 0, "read", event.Resource{Name: "the NFS file system at /none from srv:/z", Err: "counts nothing"}},
-		"FUSE without control":   {"74 0xd 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 74, "fsync", event.Resource{Name: "the FUSE file system at /bare", InFlight: 1}},
-		"futex":                  {"202 0x4 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 202, "futex", event.Resource{}},
+		"fuse on a device":       {"2 0x6000 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 2, "open", event.Resource{Kind: event.OnFUSE, Name: "FUSE connection 8388641 at /win", InFlight: 1}},
+		"write on NFS":           {"1 0xa 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 1, "write", event.Resource{Kind: event.OnNFS, Name: "the NFS file system at /net from srv:/x", InFlight: 10, Completed: 120}},
+		"read on NFS at rest":    {"0 0xb 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 0, "read", event.Resource{Kind: event.OnNFS, Name: "the NFS file system at /idle from srv:/y", Completed: 7}},
+		"NFS by other means":     {"0 0xc 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 0, "read", event.Resource{Kind: event.OnNFS, Name: "the NFS file system at /none from srv:/z", Err: "counts nothing"}},
+		"FUSE without control":   {"74 0xd 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 74, "fsync", event.Resource{Kind: event.OnFUSE, Name: "FUSE connection 63 at /bare", InFlight: 1}},
+		"futex":                  {"202 0x4 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 202, "futex", event.Resource{Kind: event.OnFutex, Name: "the futex at 0x4", Err: "no memory"}},
 		"a call without a name":  {"999 0x4 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 999, "", event.Resource{}},
-		"no call":                {"-1 0x7ffc 0x45f0", -1, "", event.Resource{}},
+		"no call":                {"-1 0x7ffc 0x45f0", -1, "", event.Resource{Err: "/maps"}},
 		"running":                {"running", -1, "", event.Resource{}},
 	} {
 		k := world(t, test.call)
 		k.Read = paths
 		got := k.Thread(8)
 		resource := got.Resource
-		got.Resource = nil
+		if !strings.HasPrefix(got.What, test.callName) {
+			t.Errorf("%s: in %q", name, got.What)
+		}
+		got.Resource, got.What = nil, ""
 		want := event.Thread{
 			ID: 8, Depth: event.DepthState, Comm: "a) b", State: "D", Syscall: test.number, Call: test.callName, Wchan: "request_wait_answer",
 			Switches: 42, Forced: 2, RanNS: 123456789, WaitedNS: 5, Slices: 6, UserNS: 1500 * 1e6, SystemNS: 250 * 1e6, Faults: 9, Fault: name == "no call",
@@ -266,7 +281,10 @@ func TestCallsAreTheSameEverywhere(t *testing.T) {
 			byName[arch][c.name] = c
 		}
 	}
-	old := map[string]bool{"open": true, "epoll_wait": true}
+	old := map[string]bool{
+		"open": true, "epoll_wait": true, "lstat": true, "unlink": true, "select": true, "stat": true, "getdents": true, "rmdir": true, "creat": true,
+		"mkdir": true, "readlink": true, "access": true, "pause": true, "rename": true, "poll": true, "fork": true, "vfork": true,
+	}
 	for name, c := range byName["amd64"] {
 		if other := byName["arm64"][name]; other != c && !old[name] {
 			t.Errorf("%s: %+v and %+v", name, c, other)
@@ -289,7 +307,7 @@ func FuzzParsers(f *testing.F) {
 		parseSchedstat(b)
 		parseBlockStat(b)
 		parseInflight(b)
-		parseMountID(b)
+		parseFdinfo(b)
 		parseMountstats(b, "/net")
 		var mounts []mount
 		for _, line := range strings.Split(string(b), "\n") {

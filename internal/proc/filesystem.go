@@ -13,59 +13,37 @@ import (
 	"github.com/lifesign-go/lifesign/event"
 )
 
-// wait fills th's Resource, from its state and the system call that it is in.
-func (k Kernel) wait(th *event.Thread, c systemCall) {
-	if d, known := calls[k.Arch][c.number]; known {
-		th.Resource = k.resource(d, c, th.Wchan)
-	}
-}
-
-// resource finds out what a system call works on, and whether that answers
-// anybody. It returns nil for a call that works on nothing which could be asked.
-// wchan is the kernel function that the thread sleeps in.
-func (k Kernel) resource(d call, c systemCall, wchan string) *event.Resource {
-	var r event.Resource
-	var m mount
-	var err error
-	switch d.by {
-	case descriptor:
-		fd := int(int32(c.args[d.arg]))
-		if m, err = k.mountOf(fd); err == errNoMount {
-			r.Name, err = k.unmounted(fd)
-		}
-	case path:
-		m, err = k.mountAt(int(int32(c.args[d.arg])), c.args[d.arg+1])
-	case plainPath:
-		m, err = k.mountAt(cwd, c.args[d.arg])
-	default:
+// onMount is for a call on a file of a file system.
+func (q *inquiry) onMount(m mount, r *event.Resource) error {
+	if q.freezes() {
+		r.Kind, r.Name = event.OnFrozen, "the file system at "+m.point
 		return nil
 	}
-	if err == nil && r.Name == "" {
-		r.Name = m.name()
-		err = k.count(m, wchan, &r)
-	}
-	if err != nil {
-		r.Err = err.Error()
-	}
-	return &r
+	return q.count(m, r)
 }
 
-var (
-	errNoMount    = errors.New("it is on no file system that is mounted")
-	errNotCounted = errors.New("the kernel counts nothing of it")
-)
+// freezes reports whether the thread waits for its file system to be thawed.
+// Whoever is to change something takes a lock before (sb_start_write and its
+// like), which freezing holds.
+func (q *inquiry) freezes() bool {
+	for _, f := range append([]string{q.th.Wchan}, q.th.Stack...) {
+		if f == "percpu_rwsem_wait" || f == "__percpu_down_read" || strings.HasPrefix(f, "__sb_start_") || strings.HasPrefix(f, "sb_start_") {
+			return true
+		}
+	}
+	return false
+}
 
 // cwd is AT_FDCWD.
 const cwd = -100
 
 // mountOf returns the mount that the process's descriptor fd is on.
 func (k Kernel) mountOf(fd int) (mount, error) {
-	b, err := os.ReadFile(k.path("fdinfo", strconv.Itoa(fd)))
+	info, err := k.info(k.PID, fd)
 	if err != nil {
 		return mount{}, err
 	}
-	id, ok := parseMountID(b)
-	if !ok {
+	if info.mount < 0 {
 		return mount{}, fmt.Errorf("descriptor %d: no mount in what the kernel says of it", fd)
 	}
 	mounts, err := k.mounts()
@@ -73,29 +51,38 @@ func (k Kernel) mountOf(fd int) (mount, error) {
 		return mount{}, err
 	}
 	for _, m := range mounts {
-		if m.id == id {
+		if m.id == info.mount {
 			return m, nil
 		}
 	}
 	return mount{}, errNoMount
 }
 
-// unmounted names a pipe, a socket or the like.
-func (k Kernel) unmounted(fd int) (string, error) {
-	name, err := os.Readlink(k.path("fd", strconv.Itoa(fd)))
+// onPath is for a call on a path.
+func (q *inquiry) onPath(dir int, addr uint64, r *event.Resource) error {
+	name, err := q.text(addr)
 	if err != nil {
-		return "", err
+		return err
 	}
-	return name, errNotCounted
+	q.th.What = fmt.Sprintf("%s(%s)", q.call.name, printable(name))
+	m, err := q.mountAt(dir, name)
+	if err != nil {
+		return err
+	}
+	return q.onMount(m, r)
+}
+
+// printable is a path as it can be shown.
+func printable(name string) string {
+	if quoted := strconv.Quote(name); len(quoted) != len(name)+2 {
+		return quoted
+	}
+	return name
 }
 
 // mountAt returns the mount that a path leads to, by its text alone: looking it
 // up may hang. A symbolic link to another file system is therefore not seen.
-func (k Kernel) mountAt(dir int, addr uint64) (mount, error) {
-	name, err := k.text(addr)
-	if err != nil {
-		return mount{}, err
-	}
+func (k Kernel) mountAt(dir int, name string) (mount, error) {
 	if !filepath.IsAbs(name) {
 		if dir != cwd {
 			return k.mountOf(dir)
@@ -138,25 +125,60 @@ func (k Kernel) text(addr uint64) (string, error) {
 }
 
 // count reads what the kernel counts of the file system of m.
-func (k Kernel) count(m mount, wchan string, r *event.Resource) error {
+func (q *inquiry) count(m mount, r *event.Resource) error {
+	r.Name = m.name()
 	switch {
 	case m.fuse():
-		return k.countFUSE(m, wchan, r)
+		r.Kind = event.OnFUSE
+		return q.countFUSE(m, q.th.Wchan, r)
 	case m.nfs():
-		return k.countNFS(m, wchan, r)
-	case m.major != 0:
-		return k.countDevice(fmt.Sprintf("%d:%d", m.major, m.minor), r)
-	case !strings.HasPrefix(m.source, "/dev/"):
+		r.Kind = event.OnNFS
+		return q.countNFS(m, q.th.Wchan, r)
+	}
+	number := q.device(m)
+	if number == "" {
 		return errNotCounted
+	}
+	r.Kind, r.Name = event.OnDevice, q.deviceName(number)
+	r.Throttled, r.Moved = q.throttle(number)
+	return q.countDevice(number, r)
+}
+
+// device returns the number of the block device that m is on, "" if it is on
+// none.
+func (k Kernel) device(m mount) string {
+	switch {
+	case m.major != 0:
+		return fmt.Sprintf("%d:%d", m.major, m.minor)
+	case !strings.HasPrefix(m.source, "/dev/"):
+		return ""
 	}
 	// Some file systems, btrfs for one, have a number of their own.
 	b, err := os.ReadFile(filepath.Join(k.Sys, "class", "block", filepath.Base(m.source), "dev"))
 	if err != nil {
-		return errNotCounted
+		return ""
 	}
-	number := strings.TrimSpace(string(b))
-	r.Name = "block device " + number
-	return k.countDevice(number, r)
+	return strings.TrimSpace(string(b))
+}
+
+// deviceName names a block device, and the file that a loop device is made of.
+func (k Kernel) deviceName(number string) string {
+	dir := filepath.Join(k.Sys, "dev", "block", number)
+	name := "block device " + number
+	b, err := os.ReadFile(filepath.Join(dir, "uevent"))
+	if err != nil {
+		return name
+	}
+	for _, line := range strings.Split(string(b), "\n") {
+		if dev := strings.TrimPrefix(line, "DEVNAME="); dev != line {
+			name += " (" + dev
+			if file, err := os.ReadFile(filepath.Join(dir, "loop", "backing_file")); err == nil {
+				name += ", which is the file " + strings.TrimSpace(string(file))
+			}
+			return name + ")"
+		}
+	}
+	return name
 }
 
 // countFUSE reads how many requests a FUSE server has not answered. The kernel
@@ -164,21 +186,17 @@ func (k Kernel) count(m mount, wchan string, r *event.Resource) error {
 // mounted, as in containers, a thread that sleeps in the wait for an answer
 // shows that there is one request: its own.
 func (k Kernel) countFUSE(m mount, wchan string, r *event.Resource) error {
-	// The directory is named by the kernel's own form of the device's number.
 	dir := filepath.Join(k.Sys, "fs", "fuse", "connections")
-	b, err := os.ReadFile(filepath.Join(dir, strconv.FormatUint(uint64(m.major)<<20|uint64(m.minor), 10), "waiting"))
+	waiting, err := count(filepath.Join(dir, m.connection(), "waiting"))
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && wchan == "request_wait_answer":
-		r.InFlight = 1
-		return nil
+		waiting = 1
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("nothing of it is in %s (mount -t fusectl fusectl %s)", dir, dir)
 	case err != nil:
 		return err
 	}
-	if r.InFlight, err = strconv.ParseUint(strings.TrimSpace(string(b)), 10, 64); err != nil {
-		return fmt.Errorf("waiting requests: %w", err)
-	}
+	r.InFlight = waiting
 	return nil
 }
 
@@ -248,15 +266,11 @@ func (k Kernel) countDevice(number string, r *event.Resource) error {
 			r.InFlight = n
 		}
 	}
-	if _, err := os.ReadFile(filepath.Join(dir, "partition")); err != nil {
+	disk := k.disk(number)
+	if disk == "" {
 		return nil
 	}
-	// dir is a symbolic link within /sys; the disk's directory has the partition's in it.
-	real, err := filepath.EvalSymlinks(dir)
-	if err != nil {
-		return nil
-	}
-	if b, err := os.ReadFile(filepath.Join(filepath.Dir(real), "stat")); err == nil {
+	if b, err := os.ReadFile(filepath.Join(k.Sys, "dev", "block", disk, "stat")); err == nil {
 		if s, err := parseBlockStat(b); err == nil {
 			r.Completed += s.flushes
 		}
@@ -298,15 +312,4 @@ func parseInflight(b []byte) (uint64, error) {
 		sum += n
 	}
 	return sum, nil
-}
-
-// parseMountID finds the mount's number in a fdinfo.
-func parseMountID(b []byte) (int, bool) {
-	for _, line := range strings.Split(string(b), "\n") {
-		if value := strings.TrimPrefix(line, "mnt_id:"); value != line {
-			n, err := strconv.Atoi(strings.TrimSpace(value))
-			return n, err == nil
-		}
-	}
-	return 0, false
 }
