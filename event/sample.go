@@ -38,6 +38,10 @@ type Process struct {
 	Paused  string // why nothing of it runs: "stopped by a signal", "traced", "frozen"; "" if it may run
 	RanNS   int64  // CPU time all threads have had since the start; -1 if it could not be read
 	Unknown string // why the kernel could not be asked, "" if it was
+
+	// Throttled counts the periods in which a CPU quota, of its control group or of
+	// one above, was used up, so far: while it grows, threads that could run do not.
+	Throttled uint64
 }
 
 // Goroutine is what a goroutine's cell in the vitals page says.

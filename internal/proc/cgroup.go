@@ -46,10 +46,10 @@ func (k Kernel) dirs(g group, controller string) []string {
 	return []string{filepath.Join(root, controller, g.path), filepath.Join(root, strings.Join(g.controllers, ","), g.path)}
 }
 
-// frozen asks the control group's freezer, of version 2 or 1. Without one the
+// frozen asks these groups' freezer, of version 2 or 1. Without one the
 // answer is no.
-func (k Kernel) frozen() bool {
-	for _, g := range k.groups() {
+func (k Kernel) frozen(groups []group) bool {
+	for _, g := range groups {
 		for _, dir := range k.dirs(g, "freezer") {
 			if g.unified && says("frozen 1", dir, "cgroup.events") || !g.unified && says("FROZEN", dir, "freezer.state") {
 				return true
@@ -223,14 +223,18 @@ func serviced(dir, number string, unified bool) (n uint64) {
 	return n
 }
 
-// quota returns how many periods the CPU quota of the process's control group,
-// or of one above it, was used up in (nr_throttled of cpu.stat, the same in both
-// versions): while that grows, its threads do not run although they could.
-func (k Kernel) quota() (periods uint64) {
+// quota returns how many periods a CPU quota of these groups, or of one above,
+// was used up in (nr_throttled of cpu.stat). It is asked of groups with a quota
+// alone: for a cpu.stat of version 2 the kernel adds up what all processors have
+// counted.
+func (k Kernel) quota(groups []group) (periods uint64) {
 	root := filepath.Join(k.Sys, "fs", "cgroup")
-	for _, g := range k.groups() {
+	for _, g := range groups {
 		for _, dir := range k.dirs(g, "cpu") {
 			for ; len(dir) > len(root); dir = filepath.Dir(dir) {
+				if !limited(dir, g.unified) {
+					continue
+				}
 				b, err := os.ReadFile(filepath.Join(dir, "cpu.stat"))
 				if err != nil {
 					continue
@@ -242,6 +246,16 @@ func (k Kernel) quota() (periods uint64) {
 		}
 	}
 	return periods
+}
+
+// limited reports whether a group has a CPU quota.
+func limited(dir string, unified bool) bool {
+	name, none := "cpu.cfs_quota_us", "-1"
+	if unified {
+		name, none = "cpu.max", "max"
+	}
+	b, err := os.ReadFile(filepath.Join(dir, name))
+	return err == nil && !strings.HasPrefix(string(b), none)
 }
 
 func parseThrottled(text string) (n uint64) {
