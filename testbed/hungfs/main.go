@@ -12,6 +12,9 @@
 //
 // At the end of its input, or at SIGTERM, it answers everything, unmounts and
 // ends. It needs Linux, root and /dev/fuse.
+//
+// With -mute it never answers what is named there (fsync, read, write), from the
+// beginning and until it ends, and direct I/O goes past the page cache.
 package main
 
 import (
@@ -32,23 +35,28 @@ import (
 func main() {
 	mount := flag.String("mount", "", "where to mount it")
 	store := flag.String("store", "", "the directory that the files are in")
+	mute := flag.String("mute", "", "what is never answered: fsync, read, write, with commas between them")
 	flag.Parse()
-	if err := run(*mount, *store, os.Stdin, os.Stdout); err != nil {
+	if err := run(*mount, *store, *mute, os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "hungfs:", err)
 		os.Exit(1)
 	}
 }
 
-func run(mount, store string, commands io.Reader, answers io.Writer) error {
+func run(mount, store, mute string, commands io.Reader, answers io.Writer) error {
 	if err := showConnections(); err != nil {
 		return err
 	}
 	g := newGate(func() { tell(answers, "held") })
+	silent, err := silence(g, mute)
+	if err != nil {
+		return err
+	}
 	loopback, err := fs.NewLoopbackRoot(store)
 	if err != nil {
 		return fmt.Errorf("-store: %w", err)
 	}
-	root := &node{LoopbackNode: loopback.(*fs.LoopbackNode), gate: g}
+	root := &node{LoopbackNode: loopback.(*fs.LoopbackNode), gate: g, silent: silent}
 	root.RootData.RootNode = root
 	options := &fs.Options{MountOptions: fuse.MountOptions{
 		FsName: "hungfs", Name: "hungfs",
@@ -60,6 +68,7 @@ func run(mount, store string, commands io.Reader, answers io.Writer) error {
 	// Whatever is still open goes on after it, until this process ends.
 	defer syscall.Unmount(mount, syscall.MNT_DETACH)
 	defer g.release()
+	defer silent.release()
 	tell(answers, "ready")
 	return obey(g, commands, answers)
 }

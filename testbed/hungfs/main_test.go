@@ -16,7 +16,7 @@ import (
 // works on a file system of its own cannot be relied upon to end.
 func TestMain(m *testing.M) {
 	if mount := os.Getenv("HUNGFS_MOUNT"); mount != "" {
-		if err := run(mount, os.Getenv("HUNGFS_STORE"), os.Stdin, os.Stdout); err != nil {
+		if err := run(mount, os.Getenv("HUNGFS_STORE"), "", os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -12,7 +14,39 @@ import (
 // node is a file or directory whose fsync passes the gate.
 type node struct {
 	*fs.LoopbackNode
-	gate *gate
+	gate   *gate
+	silent silent
+}
+
+// silent has the gates of what is never answered; nil where it is.
+type silent struct{ read, write *gate }
+
+// silence closes the gates of what mute names. fsync's is g.
+func silence(g *gate, mute string) (silent, error) {
+	var s silent
+	for _, name := range strings.FieldsFunc(mute, func(r rune) bool { return r == ',' }) {
+		closed := newGate(func() {})
+		closed.hold()
+		switch name {
+		case "fsync":
+			g.hold()
+		case "read":
+			s.read = closed
+		case "write":
+			s.write = closed
+		default:
+			return s, fmt.Errorf("-mute %s: fsync, read or write", name)
+		}
+	}
+	return s, nil
+}
+
+func (s silent) release() {
+	for _, g := range []*gate{s.read, s.write} {
+		if g != nil {
+			g.release()
+		}
+	}
 }
 
 var (
@@ -24,32 +58,55 @@ var (
 
 // WrapChild makes what is found below a node one of the same kind.
 func (n *node) WrapChild(_ context.Context, ops fs.InodeEmbedder) fs.InodeEmbedder {
-	return &node{LoopbackNode: ops.(*fs.LoopbackNode), gate: n.gate}
+	return &node{LoopbackNode: ops.(*fs.LoopbackNode), gate: n.gate, silent: n.silent}
 }
 
 // file is a file whose mapping is this file system's too. Left to itself the
 // library hands the file below to the kernel, and msync goes there.
-type file struct{ *fs.LoopbackFile }
+type file struct {
+	*fs.LoopbackFile
+	silent silent
+}
 
 func (file) PassthroughFd() (fd int, ok bool) { return -1, false }
 
-func own(h fs.FileHandle) fs.FileHandle {
+// Read passes its gate, where it has one.
+func (f file) Read(ctx context.Context, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
+	if f.silent.read != nil {
+		f.silent.read.pass()
+	}
+	return f.LoopbackFile.Read(ctx, dest, off)
+}
+
+// Write passes its gate, where it has one.
+func (f file) Write(ctx context.Context, data []byte, off int64) (uint32, syscall.Errno) {
+	if f.silent.write != nil {
+		f.silent.write.pass()
+	}
+	return f.LoopbackFile.Write(ctx, data, off)
+}
+
+func (n *node) own(h fs.FileHandle) fs.FileHandle {
 	if f, ok := h.(*fs.LoopbackFile); ok {
-		return file{f}
+		return file{f, n.silent}
 	}
 	return h
 }
 
-// Open opens the file below.
+// Open opens the file below. Direct I/O is between the program and this file
+// system: what is below may want other alignments.
 func (n *node) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
-	h, fuseFlags, errno := n.LoopbackNode.Open(ctx, flags)
-	return own(h), fuseFlags, errno
+	h, fuseFlags, errno := n.LoopbackNode.Open(ctx, flags&^syscall.O_DIRECT)
+	if flags&syscall.O_DIRECT != 0 {
+		fuseFlags |= fuse.FOPEN_DIRECT_IO
+	}
+	return n.own(h), fuseFlags, errno
 }
 
 // Create makes the file below.
 func (n *node) Create(ctx context.Context, name string, flags, mode uint32, out *fuse.EntryOut) (*fs.Inode, fs.FileHandle, uint32, syscall.Errno) {
 	inode, h, fuseFlags, errno := n.LoopbackNode.Create(ctx, name, flags, mode, out)
-	return inode, own(h), fuseFlags, errno
+	return inode, n.own(h), fuseFlags, errno
 }
 
 // Fsync ignores that the caller may have been interrupted: the kernel waits for
