@@ -1,6 +1,7 @@
 package hook
 
 import (
+	"reflect"
 	"runtime"
 	"sync"
 	"testing"
@@ -478,4 +479,17 @@ func TestOccurrencesAreCounted(t *testing.T) {
 			expect(t, "")
 		}
 	})
+}
+
+// TestCollectorHasNothingToRead: an index with pointers in it would be read by
+// every collection.
+func TestCollectorHasNothingToRead(t *testing.T) {
+	e := reflect.TypeOf(entry{})
+	for i := 0; i < e.NumField(); i++ {
+		switch f := e.Field(i); f.Type.Kind() {
+		case reflect.Uint64, reflect.Uintptr:
+		default:
+			t.Errorf("entry.%s is a %s", f.Name, f.Type)
+		}
+	}
 }
