@@ -46,8 +46,11 @@ func openAt(dir int, name []byte) (int, error) {
 func readStart(fd int, buf []byte) (int, error) {
 	for {
 		n, err := syscall.Pread(fd, buf, 0)
+		if err == nil {
+			return n, nil
+		}
 		if err != syscall.EINTR {
-			return n, err
+			return 0, err // n is -1
 		}
 	}
 }
@@ -63,8 +66,11 @@ func rewind(dir int) error {
 func readDir(dir int, buf []byte) (int, error) {
 	for {
 		n, err := syscall.ReadDirent(dir, buf)
+		if err == nil {
+			return n, nil
+		}
 		if err != syscall.EINTR {
-			return n, err
+			return 0, err // n is -1
 		}
 	}
 }
