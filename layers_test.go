@@ -26,6 +26,7 @@ var layers = map[string]int{
 	"cmd/kernel":      2,
 	"cmd/load":        2,
 	"internal/judge":  2,
+	"cmd/ptrace":      2,
 	"cmd/unwind":      2,
 	"internal/sample": 2,
 
@@ -50,6 +51,7 @@ var sideways = map[[2]string]string{
 
 // testsMay are imports that only a package's tests have, with the reason.
 var testsMay = map[[2]string]string{
+	{"cmd/ptrace", "cmd/unwind"}:   "what a stop shows is tested with the names of a real program's functions",
 	{"cmd/observe", "cmd/analyze"}: "a sampler is tested against the layout of this very Go's runtime, which analyze makes",
 }
 

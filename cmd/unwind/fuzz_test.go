@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"os"
+	"strings"
 	"testing"
 
 	"golang.org/x/arch/x86/x86asm"
@@ -83,7 +84,9 @@ func FuzzMaps(f *testing.F) {
 				t.Fatalf("%#x is not in %+v", addr, m)
 			}
 			beginning(maps, m)
-			m.name()
+			if strings.Contains(m.name(), `\012`) {
+				t.Fatalf("%q has a newline that is not one", m.name())
+			}
 		}
 	})
 }

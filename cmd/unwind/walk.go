@@ -135,7 +135,8 @@ func (w *walk) byDescription(f frame, r region, d *fde) (next frame, last bool, 
 	}
 	ra := next.regs[returnColumn]
 	if !ra.known {
-		return next, false, errors.New("where it returns to cannot be read")
+		_, err := w.word(cfa + uint64(rules.regs[returnColumn].off))
+		return next, false, fmt.Errorf("where it returns to is not known (%v)", err)
 	}
 	next.pc, next.exact = ra.v, d.cie.signal
 	if sp := next.regs[rsp]; !d.cie.signal && sp.known && f.regs[rsp].known && sp.v <= f.regs[rsp].v {
