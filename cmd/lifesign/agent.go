@@ -193,6 +193,9 @@ func (a *agent) step(s event.Sample) {
 		a.asked = a.wanted
 	}
 	for _, f := range a.wanted.Findings {
+		if a.threads != nil {
+			addChain(a.threads, f)
+		}
 		a.tell.finding(f)
 		if f.Verdict == event.Stuck {
 			a.found++

@@ -197,6 +197,9 @@ func inspect(ctx context.Context, m *observe.Machine, pid int, span time.Duratio
 		}
 	}
 	n.Groups = tell.Groups(o.judge.Standings())
+	for i := range n.Groups {
+		addStacks(o.process, &n.Groups[i].Standing)
+	}
 	n.Whole = tell.WholeOf(n.Groups)
 	n.Seconds = time.Since(start).Seconds()
 	if n.machine = o.judge.Node(); n.machine.Verdict != event.Working {
@@ -207,6 +210,18 @@ func inspect(ctx context.Context, m *observe.Machine, pid int, span time.Duratio
 		n.Unseen = append(n.Unseen, "of the machine: "+n.node.Err)
 	}
 	return n, nil
+}
+
+// addStacks adds the functions that a thread stands in, and those that it waits for.
+func addStacks(p *observe.Process, s *event.Standing) {
+	switch s.Verdict {
+	case event.Working, event.Spinning, event.Starved, event.Vanished:
+		return
+	}
+	p.Stack(&s.Thread)
+	if s.Verdict != event.Idle {
+		p.Stacks(s.Chain)
+	}
 }
 
 // The JSON object that inspect prints.
@@ -290,7 +305,7 @@ func groupOf(g tell.Group) groupJSON {
 	s := g.Standing
 	o := groupJSON{
 		Count: len(g.Threads), Threads: g.Threads, Comm: g.Comm,
-		Verdict: s.Verdict, Class: s.Class, What: s.What, Since: tell.Wall(s.Since),
+		Verdict: s.Verdict, Class: s.Class, What: g.What(), Since: tell.Wall(s.Since),
 		State: s.Thread.State, Call: s.Thread.Call, Wchan: s.Thread.Wchan,
 		Kernel: s.Thread.Stack, Stack: s.Thread.User,
 		Chain: s.Chain, Cycle: s.Cycle, Evidence: s.Evidence, Refuted: s.Refuted,

@@ -226,7 +226,17 @@ func (w *watching) watch(ctx context.Context, o *outside) {
 		if text := p.look(s); text != "" {
 			w.say(name, text)
 		}
+		for _, f := range actions.Findings {
+			addChain(o.process, f)
+		}
 		w.findings(o.process, actions.Findings)
+	}
+}
+
+// addChain adds the functions that the threads of a finding stand in.
+func addChain(p *observe.Process, f event.Finding) {
+	if f.Thread != 0 && f.Verdict == event.Stuck {
+		p.Stacks(f.Chain)
 	}
 }
 

@@ -1,11 +1,13 @@
 package observe
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"time"
 
 	"github.com/lifesign-go/lifesign/cmd/kernel"
+	"github.com/lifesign-go/lifesign/event"
 )
 
 // connectPatience is how long the watch of a process waits for the machine to be
@@ -20,6 +22,11 @@ func (m *Machine) listen() {
 		m.unseen = append(m.unseen, fmt.Sprintf("what the kernel says of faults of its own: %v (needs root, or kernel.dmesg_restrict=0)", err))
 	} else {
 		m.messages = messages
+	}
+	if iter, err := kernel.NewIter(); err != nil {
+		m.unseen = append(m.unseen, fmt.Sprintf("which locks inside the kernel threads wait for, and who has them: %v", err))
+	} else {
+		m.iter = iter // loaded when it is asked for the first time
 	}
 	go func() {
 		defer close(m.connected)
@@ -39,6 +46,30 @@ func (m *Machine) listen() {
 			go m.receive(exits)
 		}
 	}()
+}
+
+// errNoIter is why nobody asks.
+var errNoIter = errors.New("this kernel cannot be asked")
+
+// blocker returns the lock inside the kernel that a thread waits for.
+func (m *Machine) blocker(tid int) (event.Resource, error) {
+	m.mu.Lock()
+	iter := m.iter
+	m.asked = true
+	m.mu.Unlock()
+	if iter == nil {
+		return event.Resource{}, errNoIter
+	}
+	r, err := iter.Blocker(tid)
+	if err != nil && !errors.Is(err, kernel.ErrNotReady) && !errors.Is(err, kernel.ErrNotBlocked) && !errors.Is(err, kernel.ErrNoThread) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.iter != nil { // the others may use it still
+			m.iter = nil
+			m.unseen = append(m.unseen, fmt.Sprintf("which locks inside the kernel threads wait for, and who has them: %v", err))
+		}
+	}
+	return r, err
 }
 
 // receive passes on the ends of threads, until the connector is closed.

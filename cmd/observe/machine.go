@@ -27,6 +27,8 @@ type Machine struct {
 	closed   bool
 	exits    *kernel.Exits    // nil if they are not told
 	messages *kernel.Messages // nil if they cannot be read
+	iter     *kernel.Iter     // nil if there is none, or it does not work
+	asked    bool             // it was used
 	deaf     string           // why messages cannot be read any more, "" if they can
 	inboxes  map[int][]*inbox
 	node     event.Node
@@ -63,7 +65,10 @@ func (m *Machine) Close() {
 	if m.messages != nil {
 		m.messages.Close()
 	}
-	m.exits, m.messages = nil, nil
+	if m.iter != nil && m.asked { // to close it would load it
+		m.iter.Close()
+	}
+	m.exits, m.messages, m.iter = nil, nil, nil
 }
 
 // Unseen says what the kernel does not tell of the machine, and why. It may take a

@@ -8,6 +8,7 @@ import (
 	"sort"
 	"time"
 
+	"github.com/lifesign-go/lifesign/cmd/unwind"
 	"github.com/lifesign-go/lifesign/event"
 	"github.com/lifesign-go/lifesign/internal/clock"
 	"github.com/lifesign-go/lifesign/internal/look"
@@ -43,15 +44,18 @@ type Process struct {
 	PID  int
 	Name string // of its program
 
-	options Options
-	kernel  proc.Kernel
-	machine *Machine
-	inbox   *inbox
-	tasks   *proc.Tasks
-	threads []event.Thread
-	pace    pace
-	turn    int         // the thread that was asked about last because it was its turn
-	last    *event.Exit // the newest end of a thread, nil if none was told
+	options  Options
+	kernel   proc.Kernel
+	machine  *Machine
+	inbox    *inbox
+	tasks    *proc.Tasks
+	threads  []event.Thread
+	pace     pace
+	unwinder *unwind.Unwinder // nil before the first stack is read
+	noStacks string           // why there is none, "" if there may be
+
+	turn int         // the thread that was asked about last because it was its turn
+	last *event.Exit // the newest end of a thread, nil if none was told
 }
 
 // Open begins to watch process pid. An error says in one line why that cannot
@@ -151,6 +155,7 @@ func (p *Process) deepen(states, resources []int) {
 		if t := p.thread(id); t != nil {
 			p.tasks.State(t)
 			p.tasks.Resource(t)
+			p.blocker(t)
 			left--
 		}
 	}
@@ -159,6 +164,56 @@ func (p *Process) deepen(states, resources []int) {
 			p.tasks.State(t)
 		}
 	}
+}
+
+// blocker says which lock inside the kernel a thread waits for, where the kernel
+// tells. That is nearer than the file or device that its system call works on:
+// whoever has the lock may stand there.
+func (p *Process) blocker(t *event.Thread) {
+	if t.State != "D" {
+		return
+	}
+	r, err := p.machine.blocker(t.ID)
+	if err != nil || len(r.Holders) == 0 && t.Resource != nil && t.Resource.Kind != "" {
+		return
+	}
+	t.Resource = &r
+}
+
+// maxStacks bounds the stacks of a chain that are read.
+const maxStacks = 16
+
+// Stacks adds the functions that the threads of a chain stand in, of those that are
+// blocked and of this process.
+func (p *Process) Stacks(chain []event.Link) {
+	for i := range chain {
+		l := &chain[i]
+		if i == maxStacks || l.Task == nil || l.Task.TID == 0 || l.Task.PID != 0 && l.Task.PID != p.PID || l.Stack != nil {
+			continue
+		}
+		t := event.Thread{ID: l.Task.TID}
+		p.Stack(&t)
+		l.Stack = t.User
+	}
+}
+
+// Stack adds the functions that a thread stands in, if it is blocked, or why they
+// are not known. To read the program's symbols the first time may take a second of
+// CPU time, so it is not for every sample.
+func (p *Process) Stack(t *event.Thread) {
+	if p.unwinder == nil && p.noStacks == "" {
+		u, err := unwind.New(p.PID)
+		if err != nil {
+			p.noStacks = err.Error()
+		} else {
+			p.unwinder = u
+		}
+	}
+	if p.unwinder == nil {
+		t.UserErr = p.noStacks
+		return
+	}
+	p.unwinder.Fill(t)
 }
 
 // inTurn chooses at most n of ids, which ascend. If there are more, it goes on

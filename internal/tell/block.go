@@ -89,6 +89,8 @@ func frames(stack []event.Frame) string {
 		case !own(frame):
 		case frame.File == "": // a native function without debug information
 			lines = append(lines, frame.Func)
+		case frame.Line == 0: // nor with lines: the file is the program or the library
+			lines = append(lines, fmt.Sprintf("%s in %s", frame.Func, frame.File))
 		default:
 			lines = append(lines, fmt.Sprintf("%s:%d in %s", frame.File, frame.Line, unqualified(frame.Func)))
 		}

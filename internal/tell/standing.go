@@ -12,6 +12,7 @@ import (
 type Group struct {
 	Threads  []int          // ascending
 	Comm     string         // their name, "" if they have several
+	Alike    bool           // all wait for the very same thing
 	Standing event.Standing // of the one that has stood for longest
 }
 
@@ -26,9 +27,10 @@ func Groups(standings []event.Standing) []Group {
 		if !known {
 			i = len(groups)
 			at[key] = i
-			groups = append(groups, Group{Comm: s.Thread.Comm, Standing: s})
+			groups = append(groups, Group{Comm: s.Thread.Comm, Alike: true, Standing: s})
 		}
 		g := &groups[i]
+		g.Alike = g.Alike && resource(s) == resource(g.Standing)
 		g.Threads = append(g.Threads, s.Thread.ID)
 		if s.Thread.Comm != g.Comm {
 			g.Comm = ""
@@ -72,9 +74,28 @@ func likenessOf(s event.Standing) likeness {
 	}
 	l.call, l.wchan = s.Thread.Call, s.Thread.Wchan
 	if r := s.Thread.Resource; r != nil {
-		l.kind, l.resource = r.Kind, r.Name
+		l.kind = r.Kind
+		if s.Verdict != event.Idle { // that each waits for work of its own is alike
+			l.resource = r.Name
+		}
 	}
 	return l
+}
+
+// resource names what a thread waits for.
+func resource(s event.Standing) string {
+	if s.Thread.Resource == nil {
+		return ""
+	}
+	return s.Thread.Resource.Name
+}
+
+// What says it of all threads of the group, in one sentence.
+func (g Group) What() string {
+	if g.Alike || g.Standing.Verdict == event.Working || g.Standing.Verdict == event.Paused {
+		return g.Standing.What
+	}
+	return g.Standing.What + "; each for one of its own"
 }
 
 // badness orders verdicts: the greater, the worse. What nobody can tell is worse
@@ -127,7 +148,7 @@ func WholeOf(groups []Group) Whole {
 		all += len(g.Threads)
 	}
 	worst := groups[0]
-	w := Whole{worst.Standing.Verdict, worst.Standing.Class, worst.Standing.What}
+	w := Whole{worst.Standing.Verdict, worst.Standing.Class, worst.What()}
 	switch n := len(worst.Threads); {
 	case n < all:
 		w.What = fmt.Sprintf("%d of %d threads: %s", n, all, w.What)
@@ -154,7 +175,7 @@ func (n Inspection) Text() string {
 	fmt.Fprintf(&b, "%s, process %d: %s (%s): %s\n", n.Program, n.PID, n.Whole.Verdict, n.Whole.Class, n.Whole.What)
 	for _, g := range n.Groups {
 		s := g.Standing
-		fmt.Fprintf(&b, "  %s: %s (%s): %s\n", count(len(g.Threads), "thread"), s.Verdict, s.Class, s.What)
+		fmt.Fprintf(&b, "  %s: %s (%s): %s\n", count(len(g.Threads), "thread"), s.Verdict, s.Class, g.What())
 		row := rows(&b, "    ")
 		row("threads", threads(g))
 		if s.Verdict != event.Working {
@@ -162,7 +183,7 @@ func (n Inspection) Text() string {
 		}
 		row("in", inside(s.Thread))
 		row("kernel", strings.Join(s.Thread.Stack, " ← "))
-		row("called", frames(s.Thread.User))
+		row("called", functions(s.Thread))
 		row("chain", chain(s.Chain, s.Cycle))
 		row("evidence", evidence(s.Evidence))
 		if s.Refuted != "" {
@@ -174,6 +195,19 @@ func (n Inspection) Text() string {
 	row("looked", fmt.Sprintf("for %.1f s", n.Seconds))
 	row("unseen", strings.Join(n.Unseen, "\n"))
 	return b.String()
+}
+
+// functions lists what a thread stands in, and says where that list breaks off.
+func functions(t event.Thread) string {
+	text := frames(t.User)
+	switch {
+	case t.UserErr == "":
+	case text == "":
+		text = "not known: " + t.UserErr
+	default:
+		text += "\nthe rest is not known: " + t.UserErr
+	}
+	return text
 }
 
 // maxListed bounds the threads that are listed by number.

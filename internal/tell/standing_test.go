@@ -67,6 +67,9 @@ func TestGroups(t *testing.T) {
 			standing(7, event.Stuck, event.Inferred, 1, nil), standing(8, event.Paused, event.Proven, 1, nil), standing(9, event.Vanished, event.Proven, 1, nil),
 		}, `vanished proven [9] "etcd" 1; paused proven [8] "etcd" 1; stuck inferred [7] "etcd" 1; starved proven [6] "etcd" 1; spinning inferred [5] "etcd" 1; ` +
 			`slow inferred [4] "etcd" 1; unknown unknown [3] "etcd" 1; working proven [2] "etcd" 1; idle inferred [1] "etcd" 1`},
+		{"idle on different things", []event.Standing{
+			standing(1, event.Idle, event.Inferred, 2, on("a")), standing(2, event.Idle, event.Inferred, 1, on("b")),
+		}, `idle inferred [1 2] "etcd" 1`},
 	} {
 		if got := told(Groups(test.in)); got != test.want {
 			t.Errorf("%s:\n got %s\nwant %s", test.name, got, test.want)
@@ -91,6 +94,11 @@ func TestWholeIsTheWorst(t *testing.T) {
 			t.Errorf("%s: got %+v, want %+v", test.name, got, test.want)
 		}
 	}
+	if got := WholeOf(Groups([]event.Standing{
+		standing(1, event.Idle, event.Inferred, 1, on("a")), standing(2, event.Idle, event.Inferred, 1, on("b")),
+	})).What; got != "all 2 threads: it is idle; each for one of its own" {
+		t.Errorf("of different things: %s", got)
+	}
 	unknown, works := Whole{Verdict: event.Unknown}, Whole{Verdict: event.Working}
 	if !unknown.Worse(works) || works.Worse(unknown) || works.Worse(works) {
 		t.Error("what cannot be told is not worse than what works")
@@ -104,7 +112,7 @@ func deadlocked() []event.Standing {
 			t.State, t.Call, t.Wchan = "S", "futex", "futex_do_wait"
 			t.Resource = &event.Resource{Kind: event.OnMutex, Name: lock}
 			t.Stack = []string{"futex_do_wait", "do_futex"}
-			t.User = []event.Frame{{Func: "__lll_lock_wait"}, {Func: "pay", File: "/src/pay.c", Line: 8}}
+			t.User = []event.Frame{{Func: "__lll_lock_wait"}, {Func: "lock", File: "/lib/libc.so.6"}, {Func: "pay", File: "/src/pay.c", Line: 8}}
 		})
 		s.What = fmt.Sprintf("waits for %s, which thread %d holds", lock, other)
 		s.Chain = []event.Link{
