@@ -49,6 +49,7 @@ type Process struct {
 	machine  *Machine
 	inbox    *inbox
 	tasks    *proc.Tasks
+	pulse    *proc.Pulse
 	threads  []event.Thread
 	pace     pace
 	unwinder *unwind.Unwinder // nil before the first stack is read
@@ -81,7 +82,7 @@ func Open(pid int, m *Machine, o Options) (*Process, error) {
 		}
 		return nil, err
 	}
-	p.tasks = tasks
+	p.tasks, p.pulse = tasks, p.kernel.Pulse()
 	return p, nil
 }
 
@@ -98,13 +99,14 @@ func arch(k proc.Kernel) string {
 func (p *Process) Close() {
 	p.machine.shut(p.PID, p.inbox)
 	p.tasks.Close()
+	p.pulse.Close()
 }
 
 // Sample takes a sample, with the states of some threads and what others wait
 // for. The error is proc.ErrGone when the process has ended. What the sample
 // holds is good until the next one is taken.
 func (p *Process) Sample(states, resources []int) (event.Sample, error) {
-	s := event.Sample{At: clock.Monotonic(), Process: p.kernel.Process()}
+	s := event.Sample{At: clock.Monotonic(), Process: p.pulse.Process()}
 	return s, p.Add(&s, states, resources)
 }
 

@@ -7,8 +7,11 @@ import (
 
 func BenchmarkProcess(b *testing.B) {
 	k := Kernel{Proc: "/proc", Sys: "/sys", PID: os.Getpid()}
+	p := k.Pulse()
+	defer p.Close()
+	b.ReportAllocs()
 	for i := 0; i < b.N; i++ {
-		k.Process()
+		p.Process()
 	}
 }
 

@@ -46,25 +46,6 @@ func (k Kernel) dirs(g group, controller string) []string {
 	return []string{filepath.Join(root, controller, g.path), filepath.Join(root, strings.Join(g.controllers, ","), g.path)}
 }
 
-// frozen asks these groups' freezer, of version 2 or 1. Without one the
-// answer is no.
-func (k Kernel) frozen(groups []group) bool {
-	for _, g := range groups {
-		for _, dir := range k.dirs(g, "freezer") {
-			if g.unified && says("frozen 1", dir, "cgroup.events") || !g.unified && says("FROZEN", dir, "freezer.state") {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// says reports whether a file is there and has text in it.
-func says(text string, path ...string) bool {
-	b, err := os.ReadFile(filepath.Join(path...))
-	return err == nil && strings.Contains(string(b), text)
-}
-
 // limit is a bound on the I/O of a device, by a control group.
 type limit struct {
 	what string // "bytes read", "reads", …
@@ -223,29 +204,21 @@ func serviced(dir, number string, unified bool) (n uint64) {
 	return n
 }
 
-// quota returns how many periods a CPU quota of these groups, or of one above,
-// was used up in (nr_throttled of cpu.stat). It is asked of groups with a quota
-// alone: for a cpu.stat of version 2 the kernel adds up what all processors have
-// counted.
-func (k Kernel) quota(groups []group) (periods uint64) {
+// limitedGroups returns the directories of those of the groups, and of the ones
+// above them, that have a CPU quota. The others' cpu.stat is not read: in version 2
+// the kernel adds up for it what all processors have counted.
+func (k Kernel) limitedGroups(groups []group) (limitedDirs []string) {
 	root := filepath.Join(k.Sys, "fs", "cgroup")
 	for _, g := range groups {
 		for _, dir := range k.dirs(g, "cpu") {
 			for ; len(dir) > len(root); dir = filepath.Dir(dir) {
-				if !limited(dir, g.unified) {
-					continue
-				}
-				b, err := os.ReadFile(filepath.Join(dir, "cpu.stat"))
-				if err != nil {
-					continue
-				}
-				if n := parseThrottled(string(b)); n > periods {
-					periods = n
+				if limited(dir, g.unified) {
+					limitedDirs = append(limitedDirs, dir)
 				}
 			}
 		}
 	}
-	return periods
+	return limitedDirs
 }
 
 // limited reports whether a group has a CPU quota.

@@ -14,6 +14,7 @@ var (
 	errNoWay   = errors.New("only Linux tells of threads")
 )
 
+func openFile(string) (int, error)         { return -1, errNoWay }
 func openDir(string) (int, error)          { return -1, errNoWay }
 func openAt(int, []byte) (int, error)      { return -1, errNoWay }
 func readStart(int, []byte) (int, error)   { return 0, errNoWay }

@@ -37,6 +37,9 @@ type Sampler struct {
 	looker  *looker
 	blind   string // why no goroutine can be looked at, "" if one can
 	ready   bool
+
+	pulse  *proc.Pulse // of process pulsed, nil before the first sample of another process
+	pulsed int
 }
 
 // Wanted is what a sample shall tell beyond the page and the process.
@@ -93,7 +96,13 @@ func (s *Sampler) process() event.Process {
 	if s.source.Own {
 		return event.Process{RanNS: -1}
 	}
-	return s.Kernel.Process()
+	if s.pulse == nil || s.pulsed != s.Kernel.PID {
+		if s.pulse != nil {
+			s.pulse.Close()
+		}
+		s.pulse, s.pulsed = s.Kernel.Pulse(), s.Kernel.PID
+	}
+	return s.pulse.Process()
 }
 
 // Off says why the program's hooks write nothing, "" if they do. It is for after
