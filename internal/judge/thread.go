@@ -25,7 +25,7 @@ func (j *Judge) stepThreads(s *event.Sample, a *Actions) {
 			n = j.count
 			j.threadEpisodes[key] = n
 		}
-		if f.Verdict == event.Working {
+		if f.Verdict != event.Stuck { // it is over, or never was one that lasts
 			delete(j.threadEpisodes, key)
 		}
 		f.Episode = n

@@ -25,7 +25,8 @@
 //     said of it before that.
 //  7. Who waits for a lock whose owner is known, for another thread's end, or for
 //     a lock inside the kernel, waits for that thread, and has its verdict: slow
-//     if it works, spins or is starved, idle if it waits for work.
+//     if it works, spins or is starved. Who waits for the end of a thread that works
+//     or waits for work is idle.
 //  8. Deadlocked, which is stuck and proven: the waits close on themselves, or end
 //     at a lock whose owner is no more, in two rounds in a row in which nothing of
 //     it moved, and after the window.
@@ -41,9 +42,11 @@
 //     settled by the budget alone, and said so.
 //  12. Unknown: everything else. That the kernel could not be asked is told.
 //
-// Only what is stuck, vanished or paused is told to everybody. Threads whose
-// chains end at the same place are one episode, told once, and again if it is
-// more certain; when one of them moves it is over, and that is told too.
+// Threads that are stuck at the same place are one episode, told once, and again if
+// it is more certain; when none of them stands there any more it is over, and that
+// is told too. Who has vanished is told once. What takes no action, starved, slow
+// and unknown, is told when it has lasted for the fallback budget. That a thread
+// spins is never told: nobody can say that it does not compute.
 //
 // The machine has a verdict as well: its kernel has oopsed, a device answers
 // nobody, it has no processor or memory to spare.

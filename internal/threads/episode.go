@@ -36,8 +36,39 @@ func (j *Judge) tell(res *Result) {
 	for _, key := range j.open() {
 		j.tellRecovered(key, groups[key], res)
 	}
+	j.tellLasting(res)
 	j.tellVanished(res)
 	j.tellOops(res)
+}
+
+// tellLasting tells, once in a stand, of what takes no action and has lasted for
+// the fallback budget: threads that are starved or slow, or of which it cannot be
+// told. Those that stand at the same are one finding.
+func (j *Judge) tellLasting(res *Result) {
+	groups := map[string][]*task{}
+	for _, t := range j.order() {
+		s := &t.standing
+		if s.Verdict != event.Starved && s.Verdict != event.Slow && s.Verdict != event.Unknown {
+			continue
+		}
+		if t.lasting || t.stands(j) < j.fallback || j.told != nil && j.told(t.id) {
+			continue
+		}
+		t.lasting = true
+		key := fmt.Sprintf("%s %s", s.Verdict, on(t))
+		groups[key] = append(groups[key], t)
+	}
+	for _, key := range keys(groups) {
+		group := groups[key]
+		f := j.finding(group[0])
+		for _, t := range group[1:] {
+			if len(f.Waiters) < maxWaiters {
+				f.Waiters = append(f.Waiters, link(t))
+			}
+		}
+		// Each is an episode of its own: nothing says that it is over.
+		res.add(fmt.Sprintf("%s, round %d", key, j.round), f)
+	}
 }
 
 // key names the place at which the waits of a stuck thread end.

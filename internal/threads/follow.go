@@ -128,7 +128,7 @@ func (j *Judge) inherit(t, end *task) {
 	case s.Verdict == event.Stuck:
 		t.say(event.Stuck, s.Class, what, "one of them moves")
 		j.tellPath(t, []*task{end})
-	case s.Verdict == event.Idle && join:
+	case join && (s.Verdict == event.Idle || s.Verdict == event.Working || s.Verdict == event.Spinning):
 		t.say(event.Idle, event.Inferred, what, "that should have ended")
 	case s.Verdict == event.Idle && end.now.Resource != nil && end.now.Resource.Kind == event.OnTime:
 		t.say(event.Slow, event.Inferred, what, "that does not wake")

@@ -29,6 +29,8 @@ type task struct {
 	read          int64 // when that was read last
 	answered      int64 // when it was last found to have done so, in this stand; -1 if it was not
 
+	lasting bool // it was told that it is starved or slow, or that it cannot be told
+
 	next int64 // when it is asked about again
 	rest int64 // how long to rest after that
 
@@ -46,7 +48,7 @@ func (t *task) anew(honest int64) {
 func (t *task) stand() {
 	t.stateRound, t.resourceRound, t.same, t.runnable = 0, 0, 0, 0
 	t.stalled, t.gotOn, t.answered = -1, false, -1
-	t.next, t.rest = 0, 0
+	t.next, t.rest, t.lasting = 0, 0, false
 }
 
 // see takes what a round shows of the thread into account.

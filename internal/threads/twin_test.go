@@ -74,8 +74,10 @@ func TestSlowIsNeverStuck(t *testing.T) {
 				a.share, a.sleeps = int64(r.Intn(2)), true
 			}
 		}
-		if len(p.found) > 0 {
-			t.Fatalf("seed %d: %s: %s", seed, p.found[0].Verdict, p.found[0].What)
+		for _, f := range p.found {
+			if f.Verdict != event.Slow && f.Verdict != event.Unknown {
+				t.Fatalf("seed %d: %s: %s", seed, f.Verdict, f.What)
+			}
 		}
 	}
 }
