@@ -91,8 +91,7 @@ type service struct {
 	cell ref
 }
 
-// classify finds the classes of the program with these functions.
-func classify(prog *load.Program, funcs []*ssa.Function, graph *callgraph.Graph) *classes {
+func newClasses(prog *load.Program) *classes {
 	c := &classes{
 		cells:  make([]cell, 1),
 		values: make(map[ssa.Value]ref), tuples: make(map[tuple]ref), fields: make(map[*types.Var]ref),
@@ -102,11 +101,20 @@ func classify(prog *load.Program, funcs []*ssa.Function, graph *callgraph.Graph)
 	for _, p := range prog.Packages {
 		c.std[p.Types] = p.Standard
 	}
+	return c
+}
+
+// functions finds what the functions of the program say by themselves.
+func (c *classes) functions(funcs []*ssa.Function) {
 	for _, fn := range funcs {
 		if !isGeneric(fn) {
 			c.function(fn)
 		}
 	}
+}
+
+// follow finds what their calls add, and names the classes.
+func (c *classes) follow(funcs []*ssa.Function, graph *callgraph.Graph) {
 	for _, fn := range funcs {
 		if node := graph.Nodes[fn]; node != nil && !isGeneric(fn) {
 			c.calls(fn, node)
@@ -114,7 +122,6 @@ func classify(prog *load.Program, funcs []*ssa.Function, graph *callgraph.Graph)
 	}
 	c.reflected(funcs)
 	c.name()
-	return c
 }
 
 // isGeneric reports whether fn is generic, or in a function that is: what runs

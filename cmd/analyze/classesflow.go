@@ -316,11 +316,19 @@ func isSync(name string) bool {
 	return syncServices[name] != nil || syncWaits[name] != "" || name == "sync.NewCond"
 }
 
+// fullNameOf returns the full name of fn if it is declared in one of the
+// packages of the standard library that analysis has something to say of, ""
+// otherwise: to make the names of all functions takes long.
 func fullNameOf(fn *ssa.Function) string {
 	if fn == nil {
 		return ""
 	}
-	if f, ok := fn.Object().(*types.Func); ok {
+	f, ok := fn.Object().(*types.Func)
+	if !ok || f.Pkg() == nil {
+		return ""
+	}
+	switch f.Pkg().Path() {
+	case "reflect", "runtime", "sync", "time":
 		return f.FullName()
 	}
 	return ""

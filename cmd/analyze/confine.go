@@ -21,6 +21,8 @@ import (
 type confinement struct {
 	taken map[token.Pos]bool // locks that are acquired somewhere
 	loose map[token.Pos]bool // and those that are not confined
+
+	operands []*ssa.Value // of the instruction looked at
 }
 
 // has reports whether the lock that is declared as v is confined.
@@ -79,8 +81,8 @@ func called(graph *callgraph.Graph, fn *ssa.Function) bool {
 // use returns the use of a lock that the instruction is. Other uses of a lock's
 // address make it loose.
 func (c *confinement) use(i ssa.Instruction) (use lockUse, release, ok bool) {
-	var buf [8]*ssa.Value
-	for n, op := range i.Operands(buf[:0]) {
+	c.operands = i.Operands(c.operands[:0])
+	for n, op := range c.operands {
 		if *op == nil {
 			continue
 		}

@@ -3,6 +3,7 @@ package analyze
 import (
 	"cmp"
 	"encoding/binary"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -253,12 +254,13 @@ func (t *tabler) files() {
 		k := key{path, filepath.Base(from.Filename)}
 		found[k] = append(found[k], extent{from.Line, to.Line, int32(i)})
 	}
-	for k, extents := range found {
+	keys := slices.SortedFunc(maps.Keys(found), func(a, b key) int {
+		return cmp.Or(cmp.Compare(a.pkg, b.pkg), cmp.Compare(a.name, b.name))
+	})
+	for _, k := range keys { // signatures are numbered as they come
+		extents := found[k]
 		t.data.Files = append(t.data.Files, serving.File{Package: k.pkg, Name: k.name, Spans: t.spans(extents), Lines: t.lines(extents)})
 	}
-	slices.SortFunc(t.data.Files, func(a, b serving.File) int {
-		return cmp.Or(cmp.Compare(a.Package, b.Package), cmp.Compare(a.Name, b.Name))
-	})
 }
 
 // spans returns the spans of a file: between two lines on which a function

@@ -18,10 +18,16 @@ type origins struct {
 	stores map[token.Pos][]ssa.Value // into fields, by where they are declared
 	global map[*ssa.Global][]ssa.Value
 	taken  typeutil.Map // signature → []*ssa.Function
+
+	operands []*ssa.Value // of the instruction looked at
 }
 
-func newOrigins(funcs []*ssa.Function, graph *callgraph.Graph) *origins {
-	o := &origins{graph: graph, stores: make(map[token.Pos][]ssa.Value), global: make(map[*ssa.Global][]ssa.Value)}
+func newOrigins() *origins {
+	return &origins{stores: make(map[token.Pos][]ssa.Value), global: make(map[*ssa.Global][]ssa.Value)}
+}
+
+// scan looks at the functions of the program. The graph need not be there yet.
+func (o *origins) scan(funcs []*ssa.Function) {
 	taken := make(map[*ssa.Function]bool)
 	for _, fn := range funcs {
 		if isGeneric(fn) {
@@ -39,7 +45,6 @@ func newOrigins(funcs []*ssa.Function, graph *callgraph.Graph) *origins {
 			o.taken.Set(fn.Signature, append(list, fn))
 		}
 	}
-	return o
 }
 
 // instruction notes stores of functions, and functions that are used as
@@ -55,8 +60,8 @@ func (o *origins) instruction(i ssa.Instruction, taken map[*ssa.Function]bool) {
 			o.global[a] = append(o.global[a], s.Val)
 		}
 	}
-	var buf [8]*ssa.Value
-	for n, op := range i.Operands(buf[:0]) {
+	o.operands = i.Operands(o.operands[:0])
+	for n, op := range o.operands {
 		if fn, ok := (*op).(*ssa.Function); ok {
 			if call, ok := i.(ssa.CallInstruction); ok && n == 0 && !call.Common().IsInvoke() {
 				continue

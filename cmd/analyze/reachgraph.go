@@ -29,11 +29,11 @@ type flow struct {
 	methods     map[string][]types.Type // types that values in interfaces can have, by names of their methods
 }
 
-func newFlow(prog *load.Program, program *ssa.Program, funcs []*ssa.Function, graph *callgraph.Graph) *flow {
+func newFlow(prog *load.Program, program *ssa.Program, funcs []*ssa.Function, graph *callgraph.Graph, origins *origins) *flow {
 	f := &flow{
 		prog: prog, program: program, funcs: funcs,
 		number: make(map[*ssa.Function]int32, len(funcs)), next: make([][]int32, len(funcs)), at: make([][]ssa.Instruction, len(funcs)),
-		origins: newOrigins(funcs, graph), methods: make(map[string][]types.Type),
+		origins: origins, methods: make(map[string][]types.Type),
 	}
 	for i, fn := range funcs {
 		f.number[fn] = int32(i)

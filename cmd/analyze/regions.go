@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"go/types"
 	"slices"
+	"sync"
 
 	"golang.org/x/tools/go/callgraph"
 	"golang.org/x/tools/go/callgraph/vta"
@@ -52,7 +53,9 @@ type facts struct {
 	kept     keeping      // acquisitions that their function releases on every way out
 }
 
-// search finds the facts.
+// search finds the facts. What does not need each other's results is found at
+// the same time: the call graph, whose making no second processor can help, is
+// a third of the work.
 func search(ctx context.Context, prog *load.Program, scope Scope, said *sayings, stats *Stats) (*facts, error) {
 	program := buildSSA(prog)
 	if err := ctx.Err(); err != nil {
@@ -60,34 +63,49 @@ func search(ctx context.Context, prog *load.Program, scope Scope, said *sayings,
 	}
 	funcs := ssautil.AllFunctions(program)
 	stats.Functions = len(funcs)
-	// Without an initial graph VTA makes the one of class hierarchy analysis as it
-	// goes, which takes less memory than handing it in.
-	graph := vta.CallGraph(funcs, nil)
+	w := newWalker(prog, program, scope)
+	sorted := w.sort(funcs)
+	facts := &facts{inScope: w.inScope, requests: w.requests, sayings: said}
+	classes, origins := newClasses(prog), newOrigins()
+	together(
+		// Without an initial graph VTA makes the one of class hierarchy analysis as
+		// it goes, which takes less memory than handing it in.
+		func() { w.graph = vta.CallGraph(funcs, nil) },
+		func() {
+			classes.functions(sorted)
+			origins.scan(sorted)
+			facts.nils, facts.unsure = w.nils(sorted), converted(sorted, prog.Fset)
+			facts.kept = keep(program, sorted, w.inScope)
+		},
+	)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	w := newWalker(prog, program, graph)
-	for _, p := range prog.Packages {
-		if scope.selects(p) {
-			w.inScope[p.Types] = p
-		}
+	origins.graph = w.graph
+	together(
+		func() {
+			facts.regions = w.find(sorted, stats)
+			facts.near = w.nearest(sorted, facts.regions)
+		},
+		func() {
+			classes.follow(sorted, w.graph)
+			facts.classes = classes
+		},
+		func() { facts.flow = newFlow(prog, program, sorted, w.graph, origins) },
+		func() { facts.confined = confine(sorted, w.graph) },
+		func() { facts.targets, facts.leaves = w.targets(sorted, said), w.leaving(sorted, said) },
+	)
+	return facts, nil
+}
+
+// together runs the functions at the same time and returns when all have
+// returned.
+func together(functions ...func()) {
+	var running sync.WaitGroup
+	for _, f := range functions {
+		running.Go(f)
 	}
-	sorted := w.sort(funcs)
-	w.start(sorted, stats)
-	w.handlers(sorted)
-	w.generated(sorted)
-	out := w.outside(sorted)
-	w.spawned(out)
-	w.follow()
-	w.callbacks(out)
-	w.follow()
-	regions := w.regions()
-	return &facts{
-		inScope: w.inScope, regions: regions, requests: w.requests, near: w.nearest(sorted, regions),
-		targets: w.targets(sorted, said), nils: w.nils(sorted), unsure: converted(sorted, prog.Fset), sayings: said,
-		classes: classify(prog, sorted, graph), confined: confine(sorted, graph), kept: keep(program, sorted, w.inScope),
-		flow: newFlow(prog, program, sorted, graph), leaves: w.leaving(sorted, said),
-	}, nil
+	running.Wait()
 }
 
 func buildSSA(prog *load.Program) *ssa.Program {
@@ -107,21 +125,38 @@ type walker struct {
 	graph    *callgraph.Graph
 	inScope  map[*types.Package]*load.Package
 	standard map[*types.Package]bool // packages of the standard library
+	rank     map[*ssa.Function]int32 // where sort has put them; those at one place with one name have the same
 	reached  map[*ssa.Function]*reach
 	order    []*reach // in the order in which they were reached
 	requests map[ast.Node]*cause
 }
 
-func newWalker(prog *load.Program, program *ssa.Program, graph *callgraph.Graph) *walker {
+func newWalker(prog *load.Program, program *ssa.Program, scope Scope) *walker {
 	w := &walker{
-		prog: prog, program: program, graph: graph,
+		prog: prog, program: program,
 		inScope: make(map[*types.Package]*load.Package), standard: make(map[*types.Package]bool),
-		reached: make(map[*ssa.Function]*reach), requests: make(map[ast.Node]*cause),
+		rank: make(map[*ssa.Function]int32), reached: make(map[*ssa.Function]*reach), requests: make(map[ast.Node]*cause),
 	}
 	for _, p := range prog.Packages {
 		w.standard[p.Types] = p.Standard
+		if scope.selects(p) {
+			w.inScope[p.Types] = p
+		}
 	}
 	return w
+}
+
+// find finds the regions, and what runs once per request.
+func (w *walker) find(sorted []*ssa.Function, stats *Stats) map[ast.Stmt]*cause {
+	w.start(sorted, stats)
+	w.handlers(sorted)
+	w.generated(sorted)
+	out := w.outside(sorted)
+	w.spawned(out)
+	w.follow()
+	w.callbacks(out)
+	w.follow()
+	return w.regions()
 }
 
 // reach says how a function is reached from a go statement, by the shortest
@@ -233,6 +268,9 @@ func (w *walker) expand(r *reach, level int) {
 // edges returns a node's outgoing edges in an order that depends on nothing
 // but the program.
 func (w *walker) edges(n *callgraph.Node) []*callgraph.Edge {
+	if len(n.Out) < 2 {
+		return n.Out
+	}
 	out := slices.Clone(n.Out)
 	slices.SortStableFunc(out, func(a, b *callgraph.Edge) int {
 		if c := w.compare(a.Callee.Func, b.Callee.Func); c != 0 {
@@ -259,22 +297,34 @@ func (w *walker) callees(fn *ssa.Function, site ssa.CallInstruction) []*ssa.Func
 // same positions again and again.
 func (w *walker) sort(funcs map[*ssa.Function]bool) []*ssa.Function {
 	type placed struct {
-		fn *ssa.Function
-		at token.Position
+		fn   *ssa.Function
+		at   token.Position
+		name string // once it was asked for
 	}
-	list := make([]placed, 0, len(funcs))
+	list := make([]*placed, 0, len(funcs))
 	for fn := range funcs {
-		list = append(list, placed{fn, w.prog.Fset.PositionFor(fn.Pos(), false)})
+		list = append(list, &placed{fn: fn, at: w.prog.Fset.PositionFor(fn.Pos(), false)})
 	}
-	slices.SortFunc(list, func(a, b placed) int {
+	name := func(p *placed) string {
+		if p.name == "" {
+			p.name = p.fn.String()
+		}
+		return p.name
+	}
+	order := func(a, b *placed) int {
 		if c := cmp.Or(cmp.Compare(a.at.Filename, b.at.Filename), cmp.Compare(a.at.Offset, b.at.Offset)); c != 0 {
 			return c
 		}
-		return cmp.Compare(a.fn.String(), b.fn.String())
-	})
+		return cmp.Compare(name(a), name(b))
+	}
+	slices.SortFunc(list, order)
 	out := make([]*ssa.Function, len(list))
 	for i, p := range list {
 		out[i] = p.fn
+		w.rank[p.fn] = int32(i)
+		if i > 0 && order(list[i-1], p) == 0 {
+			w.rank[p.fn] = w.rank[list[i-1].fn]
+		}
 	}
 	return out
 }
@@ -284,6 +334,10 @@ func (w *walker) sort(funcs map[*ssa.Function]bool) []*ssa.Function {
 func (w *walker) compare(a, b *ssa.Function) int {
 	if a == b {
 		return 0
+	}
+	i, known := w.rank[a]
+	if j, also := w.rank[b]; known && also {
+		return cmp.Compare(i, j)
 	}
 	if c := w.comparePos(a.Pos(), b.Pos()); c != 0 {
 		return c

@@ -35,6 +35,19 @@ type tabled struct {
 // It is not changed once made.
 var ruleIndex = indexRules(table)
 
+// rulePackages are those that the table has rules for, so that the names of
+// most functions need not be made. It is not changed once made.
+var rulePackages = indexPackages(ruleIndex)
+
+func indexPackages(rules map[string]tabled) map[string]bool {
+	index := make(map[string]bool)
+	for name := range rules {
+		path, _, _ := splitName(name)
+		index[path] = true
+	}
+	return index
+}
+
 func indexRules(table []section) map[string]tabled {
 	index := make(map[string]tabled)
 	for _, s := range table {
@@ -71,6 +84,9 @@ func ruleName(f *types.Func) string {
 
 // blocks returns the table's rule for calls of f.
 func blocks(f *types.Func) (tabled, bool) {
+	if f.Pkg() == nil || !rulePackages[f.Pkg().Path()] {
+		return tabled{}, false
+	}
 	t, ok := ruleIndex[ruleName(f)]
 	return t, ok
 }

@@ -77,8 +77,10 @@ func (s *sayings) of(f *types.Func) *saying {
 	if f == nil {
 		return nil
 	}
-	if said := s.named[ruleName(f)]; said != nil {
-		return said
+	if len(s.named) > 0 {
+		if said := s.named[ruleName(f)]; said != nil {
+			return said
+		}
 	}
 	return s.declared[f.Origin()]
 }
@@ -90,7 +92,10 @@ func (s *sayings) blocks(f *types.Func) (r ruling, ok bool) {
 		return said.ruling()
 	}
 	t, ok := blocks(f)
-	return ruling{wait: t.wait, buffered: t.buffered, why: "by the rule for " + ruleName(f)}, ok
+	if !ok {
+		return ruling{}, false
+	}
+	return ruling{wait: t.wait, buffered: t.buffered, why: "by the rule for " + ruleName(f)}, true
 }
 
 // ruling returns what said makes of a call.

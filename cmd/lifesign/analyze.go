@@ -52,6 +52,7 @@ func analyzeCommand(ctx context.Context, args []string, stdout, stderr io.Writer
 		fmt.Fprintf(stderr, "lifesign analyze: %v (lifesign analyze -h explains)\n", err)
 		return 2
 	}
+	defer beginHaste().end()
 	start := time.Now()
 	m, err := analyzeProgram(ctx, o)
 	if err != nil {

@@ -103,8 +103,12 @@ func weaveProgram(ctx context.Context, o buildOptions, stdout, stderr io.Writer)
 	if err != nil {
 		return weave.Result{}, err
 	}
-	p := newProgress(stderr, false)
-	cfg.Progress = p.step
+	p, h := newProgress(stderr, false), beginHaste()
+	defer h.end()
+	cfg.Progress = func(s weave.Step) {
+		h.step(s)
+		p.step(s)
+	}
 	result, err := weave.Build(ctx, cfg)
 	p.end()
 	if err != nil {

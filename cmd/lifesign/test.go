@@ -53,8 +53,10 @@ func testCommand(ctx context.Context, args []string, stdout, stderr io.Writer) i
 	if err != nil {
 		return buildFailed(ctx, "test", err, stderr)
 	}
-	p := newProgress(stderr, true)
+	p, h := newProgress(stderr, true), beginHaste()
+	defer h.end()
 	cfg.Progress = func(s weave.Step) {
+		h.step(s)
 		if s.Phase == weave.Compile && !s.Done {
 			p.end() // the terminal is go test's now
 		}
