@@ -131,14 +131,18 @@ type watcher struct {
 	all  []finding
 }
 
-// watch has lifesign watch processes, and returns when it does.
-func watch(s *stage, pids ...int) (*watcher, error) {
+// watch has lifesign watch processes, and returns when it does. The flags have
+// precedence, that of the file of findings too.
+func watch(s *stage, flags []string, pids ...int) (*watcher, error) {
 	w := &watcher{file: filepath.Join(s.dir, "findings.jsonl")}
-	args := []string{"watch", "-all", "-json", w.file}
+	if i := slices.Index(flags, "-json"); i >= 0 {
+		w.file = flags[i+1]
+	}
+	args := append([]string{"watch", "-json", w.file}, flags...)
 	for _, pid := range pids {
 		args = append(args, strconv.Itoa(pid))
 	}
-	log, err := os.Create(filepath.Join(s.dir, "watch.log"))
+	log, err := os.Create(w.file + ".log")
 	if err != nil {
 		return nil, err
 	}

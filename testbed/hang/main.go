@@ -28,10 +28,15 @@ type flags struct {
 	raw   bool
 	short bool
 	only  string
-	runs  int
-	keep  time.Duration
-	spin  time.Duration
-	cpu   int
+
+	healthy   bool
+	time      time.Duration
+	subjects  string
+	unchanged bool
+	runs      int
+	keep      time.Duration
+	spin      time.Duration
+	cpu       int
 }
 
 func main() {
@@ -41,6 +46,10 @@ func main() {
 	flag.BoolVar(&f.short, "short", false, "the few cases that every test run has time for, once")
 	flag.StringVar(&f.only, "only", "", "only the cases whose name contains this")
 	flag.IntVar(&f.runs, "runs", 20, "runs of each case, with and without load")
+	flag.BoolVar(&f.healthy, "healthy", false, "watch real programs that do what they are there for")
+	flag.DurationVar(&f.time, "time", 10*time.Minute, "with -healthy, for how long")
+	flag.StringVar(&f.subjects, "subjects", "testbed", "with -healthy, the directory that etcd's is in")
+	flag.BoolVar(&f.unchanged, "unchanged", false, "count what calls return in a program that is watched, and in one that is not")
 	flag.DurationVar(&f.keep, "keep", 0, "be a keeper for so long at most; the harness starts itself so")
 	flag.DurationVar(&f.spin, "spin", 0, "be a busy loop for so long; the harness starts itself so")
 	flag.IntVar(&f.cpu, "cpu", 0, "with -spin, the CPU to take")
@@ -64,7 +73,7 @@ func (f flags) run(ctx context.Context) error {
 		return spin(f.cpu, f.spin)
 	}
 	cases := f.cases()
-	if len(cases) == 0 {
+	if len(cases) == 0 && !f.healthy {
 		return fmt.Errorf("no case is named %q", f.only)
 	}
 	r, end, err := newRunner(ctx, f.bin)
@@ -73,6 +82,10 @@ func (f flags) run(ctx context.Context) error {
 	}
 	defer end()
 	switch {
+	case f.healthy:
+		return healthyTable(ctx, r, f.subjects, f.time, f.only, os.Stdout)
+	case f.unchanged:
+		return unchangedTable(ctx, r, 10*time.Second, os.Stdout)
 	case f.raw:
 		return rawTable(ctx, r, cases, os.Stdout)
 	case f.short:

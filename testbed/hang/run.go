@@ -26,7 +26,7 @@ const (
 // observe has lifesign watch and inspect a case.
 func (r runner) observe(ctx context.Context, c scenario) (o outcome) {
 	o.err = r.perform(c, func(p *performance) error {
-		w, err := watch(p.stage, p.target.pid)
+		w, err := watch(p.stage, []string{"-all"}, p.target.pid)
 		if err != nil {
 			return err
 		}

@@ -104,7 +104,10 @@ func (s *stage) start(cmd *exec.Cmd) (*process, error) {
 		cmd.Stderr = s.log
 	}
 	// An interrupt of the terminal is for the harness, which ends everything in order.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setpgid = true
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
 	}
@@ -117,6 +120,9 @@ func (s *stage) start(cmd *exec.Cmd) (*process, error) {
 	return p, noted
 }
 
+// gone reports whether a process has ended.
+func gone(pid int) bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }
+
 // target is a program that runs.
 type target struct {
 	*process
@@ -127,11 +133,13 @@ type target struct {
 
 // launch starts a program, and returns when it is ready.
 func (s *stage) launch(program string, args []string, bound time.Duration) (*target, error) {
-	path := filepath.Join(s.programs, program)
-	if program == goProgram {
-		path = filepath.Join(s.bin, program)
+	switch {
+	case program == goProgram:
+		program = filepath.Join(s.bin, program)
+	case program != "strace":
+		program = filepath.Join(s.programs, filepath.Base(program))
 	}
-	cmd := exec.Command(path, args...)
+	cmd := exec.Command(program, args...)
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), fmt.Sprintf("HANG_SECONDS=%.0f", bound.Seconds()))
 	t := &target{lines: make(chan string, 64)}
