@@ -139,9 +139,29 @@ func (q *inquiry) count(m mount, r *event.Resource) error {
 	if number == "" {
 		return errNotCounted
 	}
+	return q.onDevice(number, r)
+}
+
+// onDevice is for a call that waits for a block device.
+func (q *inquiry) onDevice(number string, r *event.Resource) error {
 	r.Kind, r.Name = event.OnDevice, q.deviceName(number)
 	r.Throttled, r.Moved = q.throttle(number)
 	return q.countDevice(number, r)
+}
+
+// node returns the number of the block device that a name in /dev stands for, ""
+// if it stands for none. It goes by the kernel's own names: to ask the file might
+// hang.
+func (k Kernel) node(link string) string {
+	name := strings.TrimPrefix(link, "/dev/")
+	if name == link || name != filepath.Base(name) {
+		return ""
+	}
+	b, err := os.ReadFile(filepath.Join(k.Sys, "class", "block", name, "dev"))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
 }
 
 // device returns the number of the block device that m is on, "" if it is on

@@ -61,6 +61,7 @@ const mountinfo = `21 28 0:20 / /proc rw,relatime shared:5 - proc proc rw
 47 28 0:61 / /idle rw - nfs srv:/y rw,vers=3
 48 28 0:62 / /none rw - nfs srv:/z rw,vers=3
 49 28 0:63 / /bare rw - fuse.other other rw
+50 28 0:6 / /dev rw - devtmpfs devtmpfs rw
 a line that makes no sense
 `
 
@@ -98,6 +99,8 @@ func world(t *testing.T, call string) Kernel {
 		"proc/7/fd/11":                            "→/idle/f",
 		"proc/7/fd/12":                            "→/none/f",
 		"proc/7/fd/13":                            "→/bare/f",
+		"proc/7/fd/14":                            "→/dev/sdb1",
+		"proc/7/fdinfo/14":                        "mnt_id:\t50\n",
 		"sys/fs/fuse/connections/52/waiting":      "3\n",
 		"sys/fs/fuse/connections/8388641/waiting": "1\n",
 		"sys/devices/vda/stat":                    "10 0 0 0 20 0 0 0 5 0 0 30 0 0 0 40 0\n",
@@ -128,6 +131,7 @@ func TestThread(t *testing.T) {
 		"write on FUSE":          {"1 0x4 0xc000 0x5 0x0 0x0 0x0 0x7ffc 0x45f0", 1, "write", event.Resource{Kind: event.OnFUSE, Name: "FUSE connection 52 at /mnt/a b", InFlight: 3}},
 		"pread on btrfs":         {"17 0x5 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 17, "pread64", event.Resource{Kind: event.OnDevice, Name: "block device 8:17", InFlight: 3, Completed: 9}},
 		"write on a partition":   {"1 0x8 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 1, "write", event.Resource{Kind: event.OnDevice, Name: "block device 8:17", InFlight: 3, Completed: 9}},
+		"read of a device":       {"0 0xe 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 0, "read", event.Resource{Kind: event.OnDevice, Name: "block device 8:17", InFlight: 3, Completed: 9}},
 		"write in memory":        {"1 0x6 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 1, "write", event.Resource{Name: "the tmpfs file system at /tmp", Err: "counts nothing"}},
 		"read of a pipe":         {"0 0x7 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 0, "read", event.Resource{Kind: event.OnPipe, Name: "pipe:[4711]", Err: "counts nothing"}},
 		"read of what is closed": {"0 0x63 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 0, "read", event.Resource{Err: "fd/99"}},

@@ -121,6 +121,9 @@ func (q *inquiry) onDescriptor(fd int, r *event.Resource) error {
 		r.Kind, r.Name = event.OnWork, "input from "+link
 		return nil
 	}
+	if number := q.node(link); number != "" {
+		return q.onDevice(number, r)
+	}
 	m, err := q.mountOf(fd)
 	if err != nil {
 		r.Name = link
