@@ -72,6 +72,9 @@ func (o outcome) grade(w want) []string {
 		return wrong
 	}
 	best := o.best()
+	if o.ran > 0 && best == "working" && slices.Contains(w.verdicts, "starved") {
+		return wrong // the machine had a processor for it after all, and that is what it was told as
+	}
 	if !slices.Contains(w.verdicts, best) && !slices.Contains(w.early, best) {
 		wrong = append(wrong, fmt.Sprintf("%s, want %s", best, strings.Join(w.verdicts, " or ")))
 	}

@@ -34,6 +34,8 @@ func TestGrade(t *testing.T) {
 		{"idle called stuck", quiet("idle"), outcome{subject: said("stuck", "inferred", "")}, "called stuck"},
 		{"idle called stuck for a moment", quiet("idle"), outcome{found: found("stuck", "inferred", ""), subject: said("idle", "inferred", "")}, "called stuck"},
 		{"the heart", quiet("idle"), outcome{others: found("stuck", "proven", ""), subject: said("idle", "inferred", "")}, "thread that beats"},
+		{"starved", quiet("starved"), outcome{subject: said("working", "proven", "")}, "working, want starved"},
+		{"starved, and ran", quiet("starved"), outcome{subject: said("working", "proven", ""), ran: time.Millisecond}, ""},
 		{"error", quiet("idle"), outcome{err: errNotAsExpected}, "not everything"},
 	} {
 		got := strings.Join(c.o.grade(c.w), "; ")

@@ -12,6 +12,8 @@ import (
 type outcome struct {
 	err     error
 	subject group         // by inspect; without a verdict if it was gone
+	state   string        // of /proc, at the end of that look
+	ran     time.Duration // CPU time of the subject during that look
 	found   []finding     // by watch, about the subject
 	others  []finding     // of what is wrong with other threads of the program
 	took    time.Duration // from the deed to the first finding that is right; 0 if there was none
@@ -56,11 +58,20 @@ func (o *outcome) inspect(ctx context.Context, p *performance, d time.Duration) 
 	if err := sleep(ctx, settle); err != nil {
 		return err
 	}
+	a, err := lookAt(p.target.pid, p.target.tid)
+	if err != nil {
+		return err
+	}
 	i, err := inspect(ctx, p.stage, p.target.pid, d)
 	if err != nil {
 		return err
 	}
+	b, err := lookAt(p.target.pid, p.target.tid)
+	if err != nil {
+		return err
+	}
 	o.subject, _ = i.of(p.target.tid)
+	o.state, o.ran = b.state, time.Duration(b.ran-a.ran)
 	return nil
 }
 

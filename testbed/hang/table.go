@@ -106,7 +106,7 @@ func printRow(out io.Writer, c scenario, outcomes []outcome, timed bool) bool {
 	wrong := map[string]int{}
 	for i, o := range outcomes {
 		verdicts, classes = append(verdicts, o.best()), append(classes, o.class())
-		states, named = append(states, o.subject.State), append(named, o.named())
+		states, named = append(states, o.state), append(named, o.named())
 		if o.took > 0 {
 			took = append(took, o.took)
 		}
