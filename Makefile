@@ -10,6 +10,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 BIN         := $(CURDIR)/bin
 TESTBED     := cd testbed && export GOWORK=off &&
 HARNESS     := $(BIN)/harness -bin $(BIN) -subjects testbed
+HANG        := $(BIN)/hang -bin $(BIN) -subjects testbed
 BENCHSTAT   := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 FUZZTIME    ?= 10s
 
@@ -17,10 +18,10 @@ FUZZTIME    ?= 10s
 START   := $(shell date +%s)
 section = @printf '\n== %s (%d s after the start)\n' "$(1)" $$(( $$(date +%s) - $(START) ))
 
-.PHONY: help build rig demo test quick vet fuzz testbed controls kernels soak bench buildcost tidy arm64 clean
+.PHONY: help build rig demo test quick vet fuzz testbed controls kernels soak bench buildcost tidy arm64 clean observe-table observe-healthy observe-unchanged
 
 help: ## list the targets
-	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 20
 
 build: ## build bin/lifesign
 	@mkdir -p $(BIN)
@@ -46,6 +47,8 @@ test: vet rig ## every test of every module, and one real deadlock end to end
 	$(TESTBED) go test -race ./...
 	$(call section,real faults end to end)
 	$(HARNESS) -short
+	$(call section,hung threads for real)
+	$(HANG) -short
 	$(call section,done)
 
 quick: ## the tests without the race detector and without NATS
@@ -73,6 +76,17 @@ controls: rig ## real systems without a fault under full load, stopped, starved 
 
 kernels: rig ## Go's own blocking kernels, plain and rooted, beside goleak, go-deadlock and the leak profile
 	$(BIN)/kernels -bin $(BIN) -program testbed/kernels/program
+
+observe-table: rig ## what lifesign says of threads that are hung in every way, for real: 20 runs each, with and without load
+	$(HANG) $(OBSERVE)
+
+observe-healthy: rig ## etcd, PostgreSQL, nginx, redis and a compiler, watched for 10 minutes: nothing is stuck
+	.ci/need nginx:nginx-light redis-server:redis-server pgbench:postgresql
+	$(HANG) -healthy $(OBSERVE)
+
+observe-unchanged: rig ## that watching changes nothing of what blocking calls return
+	.ci/need strace:strace
+	$(HANG) -unchanged
 
 soak: rig ## the mended twin under load for an hour, and the stops and starvation again and again
 	$(HARNESS) -soak 1h

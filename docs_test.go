@@ -54,7 +54,7 @@ func TestDocumentedCommandsExist(t *testing.T) {
 // Every target of make in a document exists.
 func TestDocumentedTargetsExist(t *testing.T) {
 	makefile := string(read(t, "Makefile"))
-	invoked := regexp.MustCompile("(?m)(?:^\\s*(?:\\$ )?|`)make ([a-z][a-z0-9]*)")
+	invoked := regexp.MustCompile("(?m)(?:^\\s*(?:\\$ )?|`)make ([a-z][a-z0-9-]*)")
 	for _, name := range documents {
 		for _, m := range invoked.FindAllStringSubmatch(string(read(t, name)), -1) {
 			if !regexp.MustCompile(`(?m)^` + m[1] + `:`).MatchString(makefile) {
