@@ -34,6 +34,12 @@ func number(b []byte) (n uint64, rest []byte, ok bool) {
 	return n, b[i:], true
 }
 
+// only reads a number that nothing follows.
+func only(b []byte) (n uint64, ok bool) {
+	n, b, ok = number(b)
+	return n, ok && len(skip(b)) == 0
+}
+
 // signed is number for one that may be negative.
 func signed(b []byte) (n int64, rest []byte, ok bool) {
 	b = skip(b)
@@ -252,14 +258,12 @@ func parseStatus(b []byte) (s statusText, err error) {
 	found := 0
 	for len(b) > 0 {
 		line, b = nextLine(b)
-		ok := true
+		n, ok := uint64(0), true
 		if v, is := cut(line, "Tgid"); is {
-			var n int64
-			n, _, ok = signed(v)
+			n, ok = only(v)
 			s.process = int(n)
 		} else if v, is := cut(line, "PPid"); is {
-			var n int64
-			n, _, ok = signed(v)
+			n, ok = only(v)
 			s.parent = int(n)
 		} else if v, is := cut(line, "NSpid"); is {
 			ok = s.namespaces(v)
@@ -268,17 +272,17 @@ func parseStatus(b []byte) (s statusText, err error) {
 		} else if v, is := cut(line, "ShdPnd"); is {
 			ok = s.pending(v, kill)
 		} else if v, is := cut(line, "voluntary_ctxt_switches"); is {
-			s.own, _, ok = number(v)
-			found++
+			s.own, ok = only(v)
+			found |= 1
 		} else if v, is := cut(line, "nonvoluntary_ctxt_switches"); is {
-			s.forced, _, ok = number(v)
-			found++
+			s.forced, ok = only(v)
+			found |= 2
 		}
 		if !ok {
 			return statusText{}, errStatus
 		}
 	}
-	if found != 2 {
+	if found != 3 {
 		return statusText{}, errStatus
 	}
 	return s, nil
@@ -297,9 +301,9 @@ func (s *statusText) namespaces(v []byte) bool {
 }
 
 func (s *statusText) pending(v []byte, mask uint64) bool {
-	n, _, ok := hexNumber(v)
+	n, v, ok := hexNumber(v)
 	s.killed = s.killed || n&mask != 0
-	return ok
+	return ok && len(skip(v)) == 0
 }
 
 // systemCall is what /proc/PID/task/TID/syscall says (proc_pid_syscall(5)).
@@ -331,7 +335,7 @@ func parseSyscall(b []byte) (c systemCall, err error) {
 	if _, b, ok = hexNumber(b); !ok {
 		return systemCall{number: -1}, errSyscall
 	}
-	if c.pc, _, ok = hexNumber(b); !ok {
+	if c.pc, b, ok = hexNumber(b); !ok || len(skip(b)) > 0 {
 		return systemCall{number: -1}, errSyscall
 	}
 	return c, nil
@@ -346,17 +350,17 @@ func parseIO(b []byte) (read, wrote uint64, err error) {
 		line, b = nextLine(b)
 		ok := true
 		if v, is := cut(line, "read_bytes"); is {
-			read, _, ok = number(v)
-			found++
+			read, ok = only(v)
+			found |= 1
 		} else if v, is := cut(line, "write_bytes"); is {
-			wrote, _, ok = number(v)
-			found++
+			wrote, ok = only(v)
+			found |= 2
 		}
 		if !ok {
 			return 0, 0, errIO
 		}
 	}
-	if found != 2 {
+	if found != 3 {
 		return 0, 0, errIO
 	}
 	return read, wrote, nil
