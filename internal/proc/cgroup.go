@@ -32,18 +32,26 @@ func (k Kernel) groups() []group {
 	return list
 }
 
-// dirs returns where a group's files may be: version 2 is mounted alone, or
-// beside version 1 in a hybrid hierarchy; of version 1 each controller has a
-// directory.
-func (k Kernel) dirs(g group, controller string) []string {
+// dir returns where a group's files are, "" if it has none of a controller.
+// Version 2 is mounted alone, or beside version 1 in a hybrid hierarchy; of
+// version 1 each controller has a directory, or some have one together and a
+// link each.
+func (k Kernel) dir(g group, controller string) string {
 	root := filepath.Join(k.Sys, "fs", "cgroup")
-	if g.unified {
-		return []string{filepath.Join(root, g.path), filepath.Join(root, "unified", g.path)}
+	places := []string{root, filepath.Join(root, "unified")}
+	if !g.unified {
+		if !contains(g.controllers, controller) {
+			return ""
+		}
+		places = []string{filepath.Join(root, controller), filepath.Join(root, strings.Join(g.controllers, ","))}
 	}
-	if !contains(g.controllers, controller) {
-		return nil
+	for _, p := range places {
+		dir := filepath.Join(p, g.path)
+		if _, err := os.Lstat(dir); err == nil {
+			return dir
+		}
 	}
-	return []string{filepath.Join(root, controller, g.path), filepath.Join(root, strings.Join(g.controllers, ","), g.path)}
+	return ""
 }
 
 // limit is a bound on the I/O of a device, by a control group.
@@ -63,21 +71,21 @@ func (q *inquiry) throttle(number string) (limits string, served uint64) {
 	}
 	var found []string
 	for _, g := range q.groups() {
-		for _, dir := range q.dirs(g, "blkio") {
-			for _, n := range numbers {
-				var list []limit
-				if g.unified {
-					list = q.limitsOf(dir, n)
-				} else {
-					list = limits1(dir, n)
-				}
-				for _, l := range list {
-					if q.concerns(l.what) {
-						found = append(found, strconv.FormatUint(l.most, 10)+" "+l.what)
-					}
-				}
-				served += serviced(dir, n, g.unified)
+		dir := q.dir(g, "blkio")
+		if dir == "" {
+			continue
+		}
+		for _, n := range numbers {
+			list := limits1(dir, n)
+			if g.unified {
+				list = q.limitsOf(dir, n)
 			}
+			for _, l := range list {
+				if q.concerns(l.what) {
+					found = append(found, strconv.FormatUint(l.most, 10)+" "+l.what)
+				}
+			}
+			served += serviced(dir, n, g.unified)
 		}
 	}
 	if len(found) == 0 {
@@ -210,11 +218,9 @@ func serviced(dir, number string, unified bool) (n uint64) {
 func (k Kernel) limitedGroups(groups []group) (limitedDirs []string) {
 	root := filepath.Join(k.Sys, "fs", "cgroup")
 	for _, g := range groups {
-		for _, dir := range k.dirs(g, "cpu") {
-			for ; len(dir) > len(root); dir = filepath.Dir(dir) {
-				if limited(dir, g.unified) {
-					limitedDirs = append(limitedDirs, dir)
-				}
+		for dir := k.dir(g, "cpu"); len(dir) > len(root); dir = filepath.Dir(dir) {
+			if limited(dir, g.unified) {
+				limitedDirs = append(limitedDirs, dir)
 			}
 		}
 	}

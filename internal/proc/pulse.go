@@ -75,7 +75,7 @@ func (p *Pulse) group() {
 		if g.unified {
 			name, says = "cgroup.events", "frozen 1"
 		}
-		for _, dir := range p.k.dirs(g, "freezer") {
+		if dir := p.k.dir(g, "freezer"); dir != "" {
 			p.freezers = append(p.freezers, freezer{heldFile{name: filepath.Join(dir, name), fd: -1}, []byte(says)})
 		}
 	}
