@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/lifesign-go/lifesign/event"
 )
+
+var errNoHolder = errors.New("it is held by an open file, and no process was found that has it open")
 
 // lockLine is a line of /proc/locks (proc_locks(5)).
 type lockLine struct {
@@ -106,7 +109,7 @@ func (q *inquiry) onLock(r *event.Resource) error {
 	}
 	r.Holders = q.holders(pids)
 	if len(pids) == 0 {
-		return fmt.Errorf("it is held by an open file, and the process that has it open was not found")
+		return errNoHolder
 	}
 	return nil
 }
@@ -144,9 +147,6 @@ func (q *inquiry) lockers(link string, l lockLine) (pids []int) {
 				pids = append(pids, o.pid)
 			}
 		}
-	}
-	if len(pids) == 0 && l.pid > 0 {
-		pids = append(pids, l.pid)
 	}
 	return pids
 }

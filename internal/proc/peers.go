@@ -28,7 +28,7 @@ type peers struct {
 
 // Bounds of one pass over all processes, and how long what it found is good for.
 const (
-	maxPass      = 50 * time.Millisecond
+	maxPass      = TasksLimit / 2
 	maxLinks     = 1 << 16
 	maxProcesses = 1 << 14
 	passLasts    = time.Second

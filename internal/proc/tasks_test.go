@@ -61,12 +61,16 @@ func TestCountersOfAProcess(t *testing.T) {
 			if i > 0 && th.ID <= buf[i-1].ID {
 				t.Errorf("thread %d after %d", th.ID, buf[i-1].ID)
 			}
-			if th.Err != "" || th.RanNS <= 0 || th.Slices == 0 || th.Depth != event.DepthCounters || th.State != "" {
+			if th.Err != "" || th.Depth != event.DepthCounters || th.State != "" {
 				t.Errorf("%+v", th)
 			}
-			tasks.State(&buf[i]) // leaves nothing for the next round
-			if th = buf[i]; th.Err != "" || th.Depth != event.DepthState || th.State == "" || th.Comm == "" || th.Switches == 0 {
+			ran := th.RanNS > 0 && th.Slices > 0 // one of the runtime's may be new
+			tasks.State(&buf[i])                 // leaves nothing for the next round
+			if th = buf[i]; th.Err != "" || th.Depth != event.DepthState || th.State == "" || th.Comm == "" || ran && th.State == "S" && th.Switches == 0 {
 				t.Errorf("%+v", th)
+			}
+			if th.Call == "read" && !ran {
+				t.Errorf("it reads and has not run: %+v", th)
 			}
 		}
 	}
@@ -141,15 +145,14 @@ func TestThreadsThatEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	// It stays as a zombie until it is waited for: then its leader alone is left.
-	for limit := time.Now().Add(time.Minute); len(after) != 1; time.Sleep(time.Millisecond) {
+	until(t, func() bool {
 		if after, err = tasks.Counters(after); err != nil {
 			t.Fatal(err)
 		}
-		if time.Now().After(limit) {
-			t.Fatalf("killed, and has threads %+v", after)
-		}
-	}
-	if tasks.State(&after[0]); after[0].State != "Z" || after[0].ExitCode&0x7f != 9 {
+		tasks.State(&after[0])
+		return len(after) == 1 && after[0].State == "Z"
+	})
+	if after[0].ExitCode&0x7f != 9 {
 		t.Errorf("killed: %+v", after[0])
 	}
 }
@@ -213,7 +216,7 @@ func TestFewDescriptors(t *testing.T) {
 			t.Fatalf("%d threads, %v", len(buf), err)
 		}
 		for i := range buf {
-			if tasks.State(&buf[i]); buf[i].Err != "" || buf[i].RanNS == 0 {
+			if tasks.State(&buf[i]); buf[i].Err != "" || buf[i].Call == "read" && buf[i].RanNS == 0 {
 				t.Errorf("%+v", buf[i])
 			}
 		}
