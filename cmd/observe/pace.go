@@ -12,10 +12,13 @@ const (
 	shortest, longest = 250 * time.Millisecond, time.Second
 	few, many         = 250, 1000 // threads at these periods
 
-	// afterNews is how soon a sample follows one in which a thread had died: a
-	// process that is killed as a whole loses its threads one by one, and only the
-	// next sample shows that the others have gone as well.
-	afterNews = 50 * time.Millisecond
+	// afterNews is the time between the samples that follow one in which a thread
+	// had died, and followUps how many there are: a process that is killed as a whole
+	// loses its threads one by one, and only more samples, in which some of them are
+	// asked about, show whether the others live on. So a thread that has vanished can
+	// be told within a tenth of a second.
+	afterNews = 25 * time.Millisecond
+	followUps = 3
 
 	// notSooner is the time between two samples that news bring about.
 	notSooner = 20 * time.Millisecond
@@ -39,6 +42,7 @@ type pace struct {
 	started bool
 	last    int64        // when the last sample was taken
 	due     int64        // when the next one is
+	follow  int          // how many samples are still to follow news
 	asked   map[int]bool // threads that were asked about for the last sample
 }
 
@@ -47,8 +51,14 @@ type pace struct {
 func (p *pace) took(now int64, threads int, fatal bool) {
 	p.started, p.last = true, now
 	wait := p.period(threads)
-	if fatal && wait > afterNews {
-		wait = afterNews
+	if fatal {
+		p.follow = followUps
+	}
+	if p.follow > 0 {
+		p.follow--
+		if wait > afterNews {
+			wait = afterNews
+		}
 	}
 	p.due = now + int64(wait)
 }

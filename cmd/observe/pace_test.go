@@ -51,9 +51,15 @@ func TestPace(t *testing.T) {
 	p.news(1115 * ms)
 	due("and one more", 1120)
 	p.took(1120*ms, 10, true)
-	due("after that was told", 1170)
-	p.news(1165 * ms)
-	due("news when the sample is nearly due", 1165)
+	due("after that was told", 1145)
+	p.news(1143 * ms)
+	due("news when the sample is nearly due", 1143)
+	p.took(1143*ms, 10, false)
+	due("a second one follows", 1168)
+	p.took(1170*ms, 10, false)
+	due("and a third", 1195)
+	p.took(1195*ms, 10, false)
+	due("and no more", 1445)
 
 	p = pace{every: 70 * time.Millisecond}
 	p.took(0, 5000, false)

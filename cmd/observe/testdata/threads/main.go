@@ -1,8 +1,9 @@
 // Command threads has threads of a kind, for as long as its standard input is
 // open: threads N of them that read from a pipe to which nobody writes, or
-// threads N busy of which one computes. It writes a line when they are there. Each
-// line on its standard input that says "die" ends a thread, alone: by a signal of
-// its own that a seccomp filter sends.
+// threads N busy of which one computes. It writes a line when they are there. A
+// line on its standard input that says "die" ends a thread, alone, by a signal of
+// its own that a seccomp filter sends; as that thread had a processor of the
+// runtime's in its hands, the program may do nothing more after that.
 package main
 
 import (
