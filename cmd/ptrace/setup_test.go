@@ -41,7 +41,10 @@ func built(t testing.TB, name string) string {
 	t.Helper()
 	file := filepath.Join(binDir, name)
 	build := []string{"go", "build", "-o", file, "./testdata/gospin"}
-	if name == "target" {
+	switch name {
+	case "calls":
+		build = []string{"gcc", "-Wall", "-O2", "-o", file, "../unwind/testdata/calls/calls.c", "-pthread"}
+	case "target":
 		build = []string{"gcc", "-Wall", "-O2", "-g", "-fno-inline", "-o", file, "testdata/target/target.c", "-pthread"}
 	}
 	once, _ := builds.LoadOrStore(name, sync.OnceValue(func() error {

@@ -59,6 +59,8 @@ func built(t testing.TB, name string) string {
 		build = append(build, "-buildmode=pie", "./testdata/gochain")
 	case "gochain", "cgochain":
 		build = append(build, "./testdata/"+name)
+	case "calls":
+		build = []string{"gcc", "-Wall", "-O2", "-g", "-o", file, "testdata/calls/calls.c", "-pthread"}
 	default:
 		build = append([]string{"gcc", "-Wall", "-o", file}, variants[name]...)
 		build = append(build, "testdata/chain/chain.c", "-pthread")
