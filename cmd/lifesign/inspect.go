@@ -22,13 +22,17 @@ const inspectUsage = `usage: lifesign inspect [FLAGS] PID…
 Inspect looks at the threads of a process for two seconds, by what the kernel
 tells of them, and says what they are about: a verdict for each group of like
 threads and one for the process, the worst of theirs. Any process will do. It is
-not stopped, not traced and not asked, and does not notice.
+not stopped, not traced and not asked, and does not notice, but with -ptrace.
 
   -for DURATION  how long to look; default 2s, least 1s. Some verdicts take
                  longer: of a wait for which there is no other evidence than that
                  it lasts, nothing is said before 10s
   -name REGEXP   look at the processes whose program's name matches
   -json          print a JSON object a process, on one line
+  -ptrace        afterwards, stop threads that spin, or wait on a futex, for some
+                 microseconds each: does the instruction pointer move, and in which
+                 functions? This is not harmless: a thread that at this very moment
+                 begins to wait for something else can get EINTR
 
 The exit status says what was found, of several processes the worst:
 
@@ -55,6 +59,7 @@ type inspectOptions struct {
 	targets targets
 	span    time.Duration
 	json    bool
+	ptrace  bool
 }
 
 // inspectCommand is lifesign inspect. It returns the exit status.
@@ -78,7 +83,7 @@ func inspectCommand(ctx context.Context, args []string, stdout, stderr io.Writer
 		fmt.Fprintf(stderr, "lifesign inspect: %v\n", err)
 		return 1
 	}
-	found, failed := inspectAll(ctx, m, pids, o.span)
+	found, failed := inspectAll(ctx, m, pids, o)
 	var worst *tell.Whole
 	for i, f := range found {
 		if err := failed[i]; err != nil {
@@ -139,6 +144,7 @@ func parseInspect(args []string) (inspectOptions, error) {
 	flags.Func("for", "", atLeast(&o.span, inspectLeast))
 	flags.StringVar(&name, "name", "", "")
 	flags.BoolVar(&o.json, "json", false, "")
+	flags.BoolVar(&o.ptrace, "ptrace", false, "")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -152,17 +158,22 @@ type inspected struct {
 	tell.Inspection
 	node    event.Node
 	machine event.Standing // the verdict on the machine
+
+	pointers [][]pointer // a group, where threads were stopped
 }
 
 // inspectAll looks at several processes at the same time.
-func inspectAll(ctx context.Context, m *observe.Machine, pids []int, span time.Duration) ([]inspected, []error) {
+func inspectAll(ctx context.Context, m *observe.Machine, pids []int, options inspectOptions) ([]inspected, []error) {
 	found, failed := make([]inspected, len(pids)), make([]error, len(pids))
 	var all sync.WaitGroup
 	for i, pid := range pids {
 		all.Add(1)
 		go func() {
 			defer all.Done()
-			found[i], failed[i] = inspect(ctx, m, pid, span)
+			found[i], failed[i] = inspect(ctx, m, pid, options.span)
+			if options.ptrace && failed[i] == nil {
+				found[i].addPointers()
+			}
 		}()
 	}
 	all.Wait()
@@ -256,6 +267,7 @@ type (
 		Cycle    bool             `json:"cycle"`
 		Evidence []event.Evidence `json:"evidence"`
 		Refuted  string           `json:"refuted"`
+		Pointers []pointerJSON    `json:"pointers,omitempty"` // with -ptrace
 	}
 	resourceJSON struct {
 		Kind    event.ResourceKind `json:"kind"`
@@ -290,8 +302,11 @@ func (n inspected) print(w io.Writer, asJSON bool) error {
 			n.node.Oopses, n.node.Died, n.node.Hung, n.node.CPU, n.node.Memory, n.node.IO,
 		},
 	}
-	for _, g := range n.Groups {
+	for i, g := range n.Groups {
 		o.Groups = append(o.Groups, groupOf(g))
+		if i < len(n.pointers) {
+			o.Groups[i].Pointers = pointersOf(n.pointers[i])
+		}
 	}
 	b, err := json.Marshal(o)
 	if err != nil {

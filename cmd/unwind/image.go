@@ -118,7 +118,12 @@ func (im *image) frames(pc uint64) (frames []event.Frame, final bool) {
 		}
 	}
 	if name == "" {
-		name = fmt.Sprintf("%s+%#x", filepath.Base(im.path), pc)
+		// By where it begins, so that one function has one name.
+		begin := pc
+		if d, ok := find(im.fdes, pc); ok {
+			begin = d.start
+		}
+		name = fmt.Sprintf("%s+%#x", filepath.Base(im.path), begin)
 	}
 	return []event.Frame{{Func: name, File: im.path}}, final
 }

@@ -5,6 +5,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sort"
 
 	"github.com/lifesign-go/lifesign/event"
@@ -112,13 +113,22 @@ func (l *lines) frames(pc uint64, outer string) (frames []event.Frame) {
 	file, line := here.File.Name, here.Line
 	chain := l.chain(unit, pc)
 	for i := len(chain) - 1; i > 0; i-- {
-		frames = append(frames, event.Frame{Func: l.name(chain[i]), File: file, Line: line})
+		frames = append(frames, event.Frame{Func: l.name(chain[i]), File: whole(unit, file), Line: line})
 		file, line = callOf(chain[i], rows.Files())
 	}
 	if outer == "" && len(chain) > 0 {
 		outer = l.name(chain[0])
 	}
-	return append(frames, event.Frame{Func: outer, File: file, Line: line})
+	return append(frames, event.Frame{Func: outer, File: whole(unit, file), Line: line})
+}
+
+// whole makes a path whole that counts from where the compiler was run.
+func whole(unit *dwarf.Entry, file string) string {
+	dir, _ := unit.Val(dwarf.AttrCompDir).(string)
+	if file == "" || filepath.IsAbs(file) || dir == "" {
+		return file
+	}
+	return filepath.Join(dir, file)
 }
 
 // rowOf returns the row of a line table that pc belongs to. SeekPC of debug/dwarf
