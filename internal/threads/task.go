@@ -37,10 +37,15 @@ type task struct {
 	standing event.Standing
 }
 
-// anew has what stood stand anew: some time did not count.
+// anew has what stood stand anew: some time did not count. What it was found to
+// wait for it waits for still, as its counters have not moved.
 func (t *task) anew(honest int64) {
 	t.moved, t.busy, t.runnable = honest, -1, 0
-	t.stand()
+	t.stalled, t.gotOn, t.answered = -1, false, -1
+	t.next, t.rest = 0, 0
+	if t.same > 1 {
+		t.same = 1
+	}
 }
 
 // stand begins a new stand: nothing that was read of a thread that has moved since
@@ -113,7 +118,7 @@ func (t *task) seeResource(again bool, before, now *event.Resource, honest int64
 		t.stalled, t.gotOn = -1, false
 		return
 	}
-	t.gotOn = now.Completed != before.Completed || now.Moved != before.Moved || holdersRan(before, now)
+	t.gotOn = now.Completed != before.Completed || now.Moved != before.Moved || held(now.Kind) && holdersRan(before, now)
 	if t.gotOn {
 		t.answered = honest
 	}
@@ -139,6 +144,17 @@ func alike(a, b *event.Resource) bool {
 		}
 	}
 	return true
+}
+
+// held reports whether a thing of that kind is in somebody's hands, so that it gets
+// on if that one does. A page that nobody fills is not filled by a process that
+// runs.
+func held(k event.ResourceKind) bool {
+	switch k {
+	case event.OnMutex, event.OnJoin, event.OnKernel, event.OnLockFile, event.OnChild, event.OnPipe:
+		return true
+	}
+	return false
 }
 
 // holdersRan reports whether somebody whom the wait is for has had CPU time. They
@@ -205,7 +221,7 @@ func (t *task) silent(j *Judge) int64 {
 	switch {
 	case t.answered >= 0:
 		return t.read - t.answered
-	case t.resourceRound > 0:
+	case t.resourceRound > 0 && t.read > t.moved:
 		return t.read - t.moved
 	}
 	return 0

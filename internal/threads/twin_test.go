@@ -81,3 +81,18 @@ func TestSlowIsNeverStuck(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoseRunningCounts: a lock gets on while its holder runs; a page does not,
+// though the process that has to fill it runs.
+func TestWhoseRunningCounts(t *testing.T) {
+	for kind, want := range map[event.ResourceKind]bool{event.OnLockFile: true, event.OnChild: true, event.OnPipe: true, event.OnPage: false, event.OnFUSE: false} {
+		reading := func(ran int64) *event.Resource {
+			return &event.Resource{Kind: kind, Name: "it", InFlight: 1, Holders: []event.Task{{PID: 9, State: "S", RanNS: ran}}}
+		}
+		k := &task{}
+		k.seeResource(true, reading(1), reading(2), 1)
+		if k.gotOn != want {
+			t.Errorf("%s in the hands of one that runs gets on: %v, want %v", kind, k.gotOn, want)
+		}
+	}
+}
