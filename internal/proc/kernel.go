@@ -18,6 +18,8 @@ type Kernel struct {
 	// Read fills buf from an address of the process, nil if nobody can: then
 	// calls that take a path, and futexes, have no resource.
 	Read func(addr uint64, buf []byte) error
+
+	aside bool // it is asked about for another's sake, and asks about nobody further
 }
 
 func (k Kernel) path(name ...string) string {

@@ -111,7 +111,72 @@ func (q *inquiry) onLock(r *event.Resource) error {
 	if len(pids) == 0 {
 		return errNoHolder
 	}
+	if len(r.Holders) == 1 && !q.aside {
+		return q.behind(r.Holders[0].PID, r)
+	}
 	return nil
+}
+
+// maxBehind limits the threads of a lock's holder that are asked about.
+const maxBehind = 32
+
+// behind takes over what the process that has a lock waits for itself, where the
+// kernel counts that: so does who waits for the lock. Which thread of several has
+// the lock the kernel does not tell: it is known to be at rest only if all are.
+func (q *inquiry) behind(pid int, r *event.Resource) error {
+	k := q.of(pid)
+	k.aside = true
+	names, err := os.ReadDir(k.path("task"))
+	if err != nil {
+		return nil // it is gone, as its state says
+	}
+	if len(names) > maxBehind {
+		return fmt.Errorf("process %d, which has it, has %d threads", pid, len(names))
+	}
+	for _, name := range names {
+		tid, err := strconv.Atoi(name.Name())
+		if err != nil {
+			continue
+		}
+		th := k.thread(tid, q.seen)
+		at := th.Resource
+		switch {
+		case th.State != "S" && th.State != "D":
+			// It runs, is stopped or has ended.
+		case len(names) == 1 && at != nil && at.Err == "" && counted[at.Kind] && at.InFlight > 0:
+			r.Name += ", whose holder waits on " + at.Name
+			r.InFlight, r.Completed, r.Moved, r.Throttled = at.InFlight, at.Completed, at.Moved, at.Throttled
+		case th.State == "S" && !atRest(&th):
+			return fmt.Errorf("process %d, which has it, may not be at rest: thread %d is in %s", pid, tid, firstOf(th.What, th.Call, th.Wchan))
+		}
+	}
+	return nil
+}
+
+// atRest reports whether a thread that sleeps waits for what anybody may send, or
+// for a time to come. Of a futex of another process more is not known.
+func atRest(th *event.Thread) bool {
+	if th.Call == "futex" {
+		return true
+	}
+	r := th.Resource
+	if r == nil || r.InFlight > 0 {
+		return false
+	}
+	switch r.Kind {
+	case event.OnWork, event.OnTime, event.OnPipe, event.OnSocket, event.OnChild:
+		return true
+	}
+	return false
+}
+
+func firstOf(texts ...string) string {
+	for _, text := range texts {
+		if text != "" {
+			return text
+		}
+	}
+	return "a wait that is not known"
 }
 
 // fileOf returns the device and inode of a descriptor's file as /proc/locks has

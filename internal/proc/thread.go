@@ -173,7 +173,9 @@ func (a *answers) stack(th *event.Thread, m *memo) {
 // Thread tells what a thread of the process is about, and what it waits for. A
 // thread that is gone, or of which the kernel tells nothing, has an Err. It may
 // hang; Patient gives it up.
-func (k Kernel) Thread(tid int) event.Thread {
+func (k Kernel) Thread(tid int) event.Thread { return k.thread(tid, nil) }
+
+func (k Kernel) thread(tid int, seen *peers) event.Thread {
 	th := event.Thread{ID: tid, Syscall: -1}
 	var a answers
 	for f := file(0); f < files; f++ {
@@ -184,7 +186,7 @@ func (k Kernel) Thread(tid int) event.Thread {
 	if th.State == "" || th.Err != "" && a[fileStatus].err != nil {
 		return th
 	}
-	k.wait(&th, c, nil)
+	k.wait(&th, c, seen)
 	if r := th.Resource; r != nil && r.Err == "" && !counted[r.Kind] {
 		r.Err = errNotCounted.Error()
 	}

@@ -203,6 +203,8 @@ func (j *Judge) judgeHeld(t *task, r *event.Resource) {
 		t.say(event.Slow, event.Inferred, "waits "+on(t)+", "+who+", which runs", "that never ends its part")
 	case h.State == "T" || h.State == "t":
 		t.say(event.Paused, event.Inferred, "waits "+on(t)+", "+who+", which is stopped", "that goes on")
+	case r.Kind == event.OnLockFile && r.InFlight > 0:
+		j.judgeStalling(t, r, 4*j.floor) // by what its holder waits for
 	case h.State == "S" && r.Kind == event.OnLockFile:
 		t.say(event.Idle, event.Inferred, "waits "+on(t)+", "+who+", which waits too", "that should have let go")
 	default:
