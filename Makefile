@@ -18,7 +18,7 @@ FUZZTIME    ?= 10s
 START   := $(shell date +%s)
 section = @printf '\n== %s (%d s after the start)\n' "$(1)" $$(( $$(date +%s) - $(START) ))
 
-.PHONY: help build rig demo test quick vet fuzz testbed controls kernels soak bench buildcost tidy arm64 clean observe-table observe-healthy observe-unchanged
+.PHONY: help build rig demo test quick vet fuzz testbed controls kernels soak bench buildcost tidy oops arm64 clean observe-table observe-healthy observe-unchanged
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 20
@@ -117,6 +117,10 @@ tidy: ## go mod tidy, every module
 	cp $(BIN)/tidy.mod cmd/go.mod
 	cp $(BIN)/tidy.sum cmd/go.sum
 	for m in testbed testbed/*/ testbed/kernels/program; do if [ -f $$m/go.mod ]; then (cd $$m && GOWORK=off go mod tidy); fi; done
+
+oops: ## real kernel oopses in a virtual machine: lifesign inside must tell in 100 ms (Debian, root; not in CI)
+	@mkdir -p $(BIN)
+	testbed/oops/run $(BIN)
 
 arm64: ## the hooks' tests for linux/arm64, in an emulator (Debian: qemu-user)
 	@mkdir -p $(BIN)
