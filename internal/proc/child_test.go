@@ -35,7 +35,17 @@ var parts = map[string]func(args []string){
 	"sockets":   playSockets,
 	"wait":      playWait,
 	"userfault": playUserfault,
+	"vfork":     playVfork,
+	"again":     playAgain,
 	"msync":     playMsync,
+}
+
+// A part's main goroutine keeps the first thread, which does not end with a
+// goroutine as others do.
+func init() {
+	if os.Getenv(partVar) != "" {
+		runtime.LockOSThread()
+	}
 }
 
 func TestMain(m *testing.M) {

@@ -241,34 +241,96 @@ func playWait(args []string) {
 	forever()
 }
 
-// playUserfault has a thread that touches a page which nobody fills.
-func playUserfault([]string) {
+// unfilled returns memory of a page that is not there until fill is called:
+// who touches it stands.
+func unfilled() (b []byte, fd uintptr, fill func()) {
 	const (
-		sysUserfaultfd = 323
+		sysUserfaultfd = 323 // on amd64
 		api            = 0xc018aa3f
 		register       = 0xc020aa00
+		zero           = 0xc020aa04
 		missing        = 1
 	)
-	fd, _, errno := syscall.Syscall(sysUserfaultfd, 0, 0, 0)
-	if errno != 0 {
-		panic(errno)
+	fd, _, errno := syscall.Syscall(sysUserfaultfd, syscall.O_CLOEXEC, 0, 0)
+	control := func(request uintptr, arg *[4]uint64) {
+		if errno == 0 {
+			_, _, errno = syscall.Syscall(syscall.SYS_IOCTL, fd, request, uintptr(unsafe.Pointer(arg)))
+		}
+		if errno != 0 {
+			panic(errno)
+		}
 	}
-	hello := [3]uint64{0xaa, 0, 0}
-	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, fd, api, uintptr(unsafe.Pointer(&hello))); errno != 0 {
-		panic(errno)
+	control(api, &[4]uint64{0xaa})
+	b = memory()
+	at, size := uint64(uintptr(unsafe.Pointer(&b[0]))), uint64(len(b))
+	control(register, &[4]uint64{at, size, missing})
+	return b, fd, func() {
+		control(zero, &[4]uint64{at, size})
+		syscall.Close(int(fd))
 	}
-	b := memory()
-	span := [4]uint64{uint64(uintptr(unsafe.Pointer(&b[0]))), uint64(len(b)), missing, 0}
-	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, fd, register, uintptr(unsafe.Pointer(&span))); errno != 0 {
-		panic(errno)
-	}
+}
+
+// playUserfault has a thread that touches a page which nobody fills.
+func playUserfault([]string) {
+	b, fd, _ := unfilled()
 	// In a system call the page is missing like in the program's own code, and
 	// the runtime can still stop its other threads.
 	var p [2]int
 	must(syscall.Pipe(p[:]))
-	must(func() error { _, err := syscall.Write(p[1], []byte("x")); return err }())
+	_, err := syscall.Write(p[1], []byte("x"))
+	must(err)
 	ready(stand(func() { rawRead(p[0], b[:1]) }), fd)
 	forever()
+}
+
+// playVfork has a thread that waits until its child lets go of the memory.
+func playVfork([]string) {
+	tid := stand(func() {
+		const cloneVfork = 0x4000
+		pid, _, _ := syscall.RawSyscall6(syscall.SYS_CLONE, cloneVfork|uintptr(syscall.SIGCHLD), 0, 0, 0, 0, 0)
+		if pid == 0 {
+			syscall.RawSyscall6(syscall.SYS_PRCTL, syscall.PR_SET_PDEATHSIG, uintptr(syscall.SIGKILL), 0, 0, 0, 0)
+			for {
+				syscall.RawSyscall6(syscall.SYS_PPOLL, 0, 0, 0, 0, 0, 0)
+			}
+		}
+	})
+	ready(tid)
+	forever()
+}
+
+// playAgain ends a thread at the first byte of a pipe, and at the second makes
+// another that has its number. It is in a PID namespace of its own, which gives
+// the next number to whoever comes next, and has a /proc of that in a directory.
+func playAgain(args []string) {
+	must(syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""))
+	must(syscall.Mount("proc", args[0], "proc", 0, ""))
+	var p [2]int
+	must(syscall.Pipe(p[:]))
+	told := make(chan bool)
+	go func() {
+		for {
+			var b [1]byte
+			rawRead(p[0], b[:])
+			told <- true
+		}
+	}()
+	ended := make(chan bool)
+	old := stand(func() {
+		<-ended
+		runtime.Goexit() // and with it, as it is locked, the thread
+	})
+	ready(old, p[1])
+	<-told
+	ended <- true
+	<-told
+	for {
+		must(os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(strconv.Itoa(old-1)), 0))
+		stand(func() {})
+		if _, err := os.Stat(fmt.Sprintf("%s/1/task/%d", args[0], old)); err == nil {
+			forever()
+		}
+	}
 }
 
 // playMsync writes a mapped file back, again and again.

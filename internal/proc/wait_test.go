@@ -290,6 +290,19 @@ func TestChildren(t *testing.T) {
 	}
 }
 
+func TestVfork(t *testing.T) {
+	pid, told := start(t, "vfork")
+	th := asked(t, pid, told[0], "clone")
+	children := real(pid).children(0)
+	if len(children) != 1 {
+		t.Fatalf("children %v", children)
+	}
+	check(t, th, "clone", event.OnChild, taskName(children[0]), children[0])
+	if th.State != "D" {
+		t.Errorf("state %s", th.State)
+	}
+}
+
 func TestUserfault(t *testing.T) {
 	pid, told := start(t, "userfault")
 	th := asked(t, pid, told[0], "read")
