@@ -59,7 +59,7 @@ func (m mutexText) plausible() bool {
 	switch {
 	case m.kind&^kindKnown != 0, m.owner <= 0, m.owner > maxTID, m.users == 0, m.users > maxUsers:
 		return false
-	case m.count != 0 && m.kind&kindMask != recursive, m.count > maxUsers:
+	case m.count != 0 && m.kind&kindMask != recursive && m.kind&(kindRobust|kindPI) == 0, m.count > maxUsers:
 		return false
 	case m.spins != 0 && m.kind&kindMask != adaptive && m.kind&kindElides == 0:
 		return false
@@ -117,10 +117,40 @@ func (q *inquiry) onFutex(r *event.Resource) error {
 			r.Kind, r.Name = event.OnMutex, fmt.Sprintf("the mutex at %#x", addr)
 			r.Holders = []event.Task{q.Task(q.PID, tid)}
 		}
+	case value == readWriteHeld && word == value && q.readWrite(addr, r):
 	case word == value:
 		q.join(addr, value, r)
 	}
 	return nil
+}
+
+// readWriteHeld is what readers and writers expect of a read-write lock's words
+// while they wait for a writer: it is theirs, and it is waited at (nptl/pthread_rwlock_common.c).
+const readWriteHeld = 1 | 2
+
+// readWrite finds out whether the word is one of a read-write lock of glibc on a
+// 64-bit machine that a writer has (sysdeps/nptl/bits/struct_rwlock.h): of those
+// at 8 and 12. The state at 0 says that a writer has it, its number is at 24; what
+// follows is the kind of sharing, no elision, zeros and which kind it is.
+func (q *inquiry) readWrite(addr uint64, r *event.Resource) bool {
+	const size, held = 56, 1 | 2
+	for _, at := range []uint64{8, 12} {
+		var buf [size]byte
+		if addr < at || q.Read(addr-at, buf[:]) != nil {
+			continue
+		}
+		le := binary.LittleEndian
+		state, spare, owner, shared := le.Uint32(buf[:]), le.Uint64(buf[16:]), le.Uint32(buf[24:]), le.Uint32(buf[28:])
+		if state&held != held || spare != 0 || owner == 0 || owner > maxTID || shared > 1 || le.Uint64(buf[32:]) != 0 || le.Uint64(buf[40:]) != 0 || le.Uint32(buf[48:]) > 2 {
+			continue
+		}
+		if err := q.owned(addr-at, int(owner), shared != 0, r); err != nil {
+			r.Err = err.Error()
+		}
+		r.Name = fmt.Sprintf("the read-write lock at %#x", addr-at)
+		return true
+	}
+	return false
 }
 
 // namesOwner reports whether the lock at addr is one that has its owner's number
