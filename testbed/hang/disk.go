@@ -137,31 +137,34 @@ func detach(deviceAndSeq string) error {
 }
 
 // ext4File makes an ext4 file system of its own on a loop device, and returns
-// its directory, its device and a file of it, of so many bytes that are there.
-func ext4File(s *stage, size int64) (dir, device, file string, err error) {
+// a file of it, of so many bytes that are there.
+func ext4File(s *stage, size int64) (file string, err error) {
 	image := filepath.Join(s.dir, "image")
 	if err := sparse(image, max(16<<20, 2*size+(8<<20))); err != nil {
-		return "", "", "", err
+		return "", err
 	}
 	if out, err := exec.Command("mkfs.ext4", "-q", "-O", "^has_journal", "-E", "lazy_itable_init=0", image).CombinedOutput(); err != nil {
-		return "", "", "", fmt.Errorf("mkfs.ext4: %w: %s", err, out)
+		return "", fmt.Errorf("mkfs.ext4: %w: %s", err, out)
 	}
-	if device, err = loop(s, image); err != nil {
-		return "", "", "", err
+	if s.device, err = loop(s, image); err != nil {
+		return "", err
 	}
-	dir = filepath.Join(s.dir, "ext4")
+	dir := s.ext4()
 	if err := os.Mkdir(dir, 0o700); err != nil {
-		return "", "", "", err
+		return "", err
 	}
-	if err := unix.Mount(device, dir, "ext4", 0, ""); err != nil {
-		return "", "", "", fmt.Errorf("mount %s: %w", device, err)
+	if err := unix.Mount(s.device, dir, "ext4", 0, ""); err != nil {
+		return "", fmt.Errorf("mount %s: %w", s.device, err)
 	}
 	if err := s.keeper.note("unmount", dir); err != nil {
-		return "", "", "", err
+		return "", err
 	}
 	file = filepath.Join(dir, "file")
-	return dir, device, file, filled(file, size)
+	return file, filled(file, size)
 }
+
+// ext4 is where the stage's own file system is mounted.
+func (s *stage) ext4() string { return filepath.Join(s.dir, "ext4") }
 
 // filled makes a file whose bytes are on the device.
 func filled(name string, size int64) error {

@@ -35,11 +35,11 @@ type made struct{ dir, ext4, device, seq, cgroup, pid string }
 // cgroup that is about to write to it. It takes root.
 func makeAll(t *testing.T, s *stage) made {
 	t.Helper()
-	dir, device, file, err := ext4File(s, 1<<20)
+	file, err := ext4File(s, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
-	seq, err := diskSeq(device)
+	seq, err := diskSeq(s.device)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func makeAll(t *testing.T, s *stage) made {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := freeze(s, dir); err != nil {
+	if err := freeze(s, s.ext4()); err != nil {
 		t.Fatal(err)
 	}
 	p, err := s.start(exec.Command("dd", "if=/dev/zero", "of="+file, "conv=notrunc", "count=1"))
@@ -67,7 +67,7 @@ func makeAll(t *testing.T, s *stage) made {
 	if err := set(group, "cgroup.freeze", "1"); err != nil {
 		t.Fatal(err)
 	}
-	return made{s.dir, dir, device, seq, group, fmt.Sprint(p.pid)}
+	return made{s.dir, s.ext4(), s.device, seq, group, fmt.Sprint(p.pid)}
 }
 
 // check says what of it is still there.

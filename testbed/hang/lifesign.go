@@ -43,8 +43,9 @@ type group struct {
 }
 
 // named is what the group's words name: the resource, or else what the thread does.
+// Threads that work or are paused are one group, whatever each waits for.
 func (g group) named() string {
-	if g.Resource != nil && g.Resource.Name != "" {
+	if g.Verdict != "working" && g.Verdict != "paused" && g.Resource != nil && g.Resource.Name != "" {
 		return g.Resource.Name
 	}
 	return g.What

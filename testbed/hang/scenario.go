@@ -131,13 +131,10 @@ func disks() []scenario {
 	return []scenario{
 		{
 			name: "frozen file system", program: "file", args: []string{"write"},
-			prepare: on(func(s *stage) (string, error) {
-				_, _, file, err := ext4File(s, 1<<20)
-				return file, err
-			}),
-			before: func(s *stage, _ *target) error { return freeze(s, s.dir+"/ext4") },
-			raw:    sleeps("D", "percpu_rwsem_wait", syscall.SYS_WRITE),
-			want:   stuckOn("froz", longBudget+5*time.Second),
+			prepare: on(func(s *stage) (string, error) { return ext4File(s, 1<<20) }),
+			before:  func(s *stage, _ *target) error { return freeze(s, s.ext4()) },
+			raw:     sleeps("D", "percpu_rwsem_wait", syscall.SYS_WRITE),
+			want:    stuckOn("froz", longBudget+5*time.Second),
 		},
 		{
 			name: "dead disk", program: "file", args: []string{"read"}, prepare: on(deadDisk),
@@ -160,15 +157,13 @@ func deadDisk(s *stage) (string, error) {
 
 // throttled writes size bytes at a time to a device that takes so many a second.
 func throttled(name string, size int64, perSecond int, r raw, verdicts ...string) scenario {
-	var device string
 	return scenario{
 		name: name, program: "file", args: []string{"writes"},
-		prepare: func(s *stage) (args []string, err error) {
-			var file string
-			_, device, file, err = ext4File(s, size)
+		prepare: func(s *stage) ([]string, error) {
+			file, err := ext4File(s, size)
 			return []string{file, strconv.FormatInt(size, 10)}, err
 		},
-		before: func(s *stage, t *target) error { return throttle(s, t.pid, device, perSecond) },
+		before: func(s *stage, t *target) error { return throttle(s, t.pid, s.device, perSecond) },
 		raw:    r, want: quiet(verdicts...),
 	}
 }

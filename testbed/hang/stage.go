@@ -55,6 +55,7 @@ type stage struct {
 	programs string // that of the C programs
 	dir      string // of this run; programs have it as their working directory
 	keeper   *keeper
+	device   string   // the loop device that its file system is on, "" if it has none
 	log      *os.File // what the program and lifesign say on standard error
 }
 

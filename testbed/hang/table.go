@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -140,15 +141,22 @@ func printRow(out io.Writer, c scenario, outcomes []outcome, timed bool) bool {
 	return len(wrong) == 0
 }
 
+// named is what the words on the subject name, without what differs from run to run.
 func (o outcome) named() string {
+	text := ""
 	if o.subject.Verdict != "" {
-		return o.subject.named()
+		text = o.subject.named()
+	} else if len(o.found) > 0 {
+		text = o.found[0].What
 	}
-	for _, f := range o.found {
-		return f.What
-	}
-	return ""
+	text = scratch.ReplaceAllString(text, "DIR")
+	return figures.ReplaceAllString(text, "N")
 }
+
+var (
+	scratch = regexp.MustCompile(`/[\w/]*/lifesign-hang-\d+`)
+	figures = regexp.MustCompile(`0x[0-9a-f]+|\d+\.\d+ s|\[\d+\]|\b\d{3,}\b|\b7:\d+ \(loop\d+|\bconnection \d+`)
+)
 
 // explain prints all that was said in a run that is not as expected.
 func (o outcome) explain(c scenario, run int) {
