@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,6 +27,9 @@ func cgroup(s *stage, controller string) (dir string, err error) {
 	return dir, s.keeper.note("cgroup", dir)
 }
 
+// errNotHere says that a machine has not what a case takes.
+var errNotHere = errors.New("not here")
+
 // cgroupRoot finds where a controller's hierarchy is mounted.
 func cgroupRoot(controller string) (string, error) {
 	data, err := os.ReadFile("/proc/self/mountinfo")
@@ -43,7 +47,10 @@ func cgroupRoot(controller string) (string, error) {
 			return mount[4], nil
 		}
 	}
-	return "", fmt.Errorf("no hierarchy of cgroups with %q is mounted", controller)
+	if controller == "" {
+		controller = "version 2"
+	}
+	return "", fmt.Errorf("%w: no hierarchy of cgroups with %s is mounted", errNotHere, controller)
 }
 
 // ownCgroup returns the path of the cgroup that this process is in.

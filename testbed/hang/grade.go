@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -64,7 +65,10 @@ func (o outcome) broken(w want) []string {
 
 // grade says what is not as expected in a run: limits first.
 func (o outcome) grade(w want) []string {
-	if o.err != nil {
+	switch {
+	case errors.Is(o.err, errNotHere):
+		return nil
+	case o.err != nil:
 		return []string{o.err.Error()}
 	}
 	wrong := o.broken(w)
@@ -109,7 +113,7 @@ func (o outcome) late(w want) string {
 
 // totals are the limits, over all runs.
 type totals struct {
-	runs, wrong            int
+	runs, wrong, absent    int
 	calledWell, calledBad  int // stuck ones called working, idle or slow; others called stuck
 	real, known            int // stuck, deadlocked and vanished ones; those told better than unknown
 	lateVanished, lateDead []time.Duration
@@ -117,6 +121,10 @@ type totals struct {
 }
 
 func (t *totals) add(c scenario, o outcome) {
+	if errors.Is(o.err, errNotHere) {
+		t.absent++
+		return
+	}
 	t.runs++
 	if o.err != nil {
 		t.wrong++
@@ -162,6 +170,9 @@ func (t *totals) lines(timed bool) (lines []string, ok bool) {
 			word, ok = "BROKEN", false
 		}
 		lines = append(lines, fmt.Sprintf(format, a...)+": "+word)
+	}
+	if t.absent > 0 {
+		lines = append(lines, fmt.Sprintf("runs of cases that this machine has not what they take: %d", t.absent))
 	}
 	limit(t.wrong == 0, "runs that could not be made: %d of %d", t.wrong, t.runs)
 	limit(t.calledWell == 0, "stuck and deadlocked ones called working, idle or slow: %d", t.calledWell)

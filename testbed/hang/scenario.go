@@ -59,15 +59,12 @@ func sleeps(states string, wchan string, calls ...int) raw {
 	return r
 }
 
-const (
-	second = time.Second
-	// A wait for something that nobody counts has a long budget.
-	longBudget = 10 * second
-)
+// A wait for something that nobody counts has a long budget.
+const longBudget = 10 * time.Second
 
 func stuckOn(names string, within time.Duration) want {
 	w := want{kind: isStuck, verdicts: []string{"stuck"}, class: "inferred", names: names, within: within}
-	if within > 5*second {
+	if within > 5*time.Second {
 		w.early = []string{"unknown"}
 	}
 	return w

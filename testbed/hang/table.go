@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -136,6 +137,9 @@ func printRow(out io.Writer, c scenario, outcomes []outcome, timed bool) bool {
 	expected := strings.Join(c.want.verdicts, "/")
 	if len(c.want.early) > 0 {
 		expected += " (" + strings.Join(c.want.early, "/") + ")"
+	}
+	if err := outcomes[0].err; errors.Is(err, errNotHere) {
+		result = err.Error()
 	}
 	fmt.Fprintf(out, columns, c.name, most(states), most(verdicts), most(classes), shorten(most(named), 46), seconds, expected, result)
 	return len(wrong) == 0
