@@ -26,7 +26,8 @@
 //  7. Who waits for a lock whose owner is known, for another thread's end, or for
 //     a lock inside the kernel, waits for that thread, and has its verdict: slow
 //     if it works, spins or is starved. Who waits for the end of a thread that works
-//     or waits for work is idle.
+//     or waits for work is idle. Who waits for a lock of a file that another
+//     process has is judged by what that waits for, where the kernel counts it.
 //  8. Deadlocked, which is stuck and proven: the waits close on themselves, or end
 //     at a lock whose owner is no more, in two rounds in a row in which nothing of
 //     it moved, and after the window.
