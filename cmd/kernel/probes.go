@@ -236,6 +236,10 @@ var resourceProbes = []probe{
 		"whether the whole machine waits for memory, devices or processors", "start the machine with psi=1; a kernel with CONFIG_PSI"},
 	{"freezer of control groups", (*Machine).freezer,
 		"whether a process is frozen: under v1 it looks as if it hung, under v2 as if it were idle", "mount the freezer controller (v1) or cgroup2"},
+	{"connections (sock_diag)", func(m *Machine) (Answer, string) { return socketsOf(os.Getpid()) },
+		"how many bytes a peer has acknowledged, and who is at the other end of a Unix socket; /proc/PID/net tells the rest", "a kernel with CONFIG_INET_DIAG and CONFIG_UNIX_DIAG"},
+	{"the same in other network namespaces", (*Machine).otherNetworks,
+		"the same, of processes in containers", "CAP_SYS_ADMIN"},
 	{"pages that user space fills (userfaultfd)", (*Machine).userfaultfd,
 		"nothing: programs here have none to wait for", ""},
 }
@@ -292,6 +296,21 @@ func (m *Machine) freezer() (Answer, string) {
 	}
 	return No, "control groups: " + c.kind()
 }
+
+func socketsOf(pid int) (Answer, string) {
+	s, err := OpenSockets(pid)
+	if err != nil {
+		return answer(err)
+	}
+	defer s.Close()
+	if _, err := s.TCP(0); err != nil && !errors.Is(err, ErrNoSocket) {
+		return answer(err)
+	}
+	return Yes, ""
+}
+
+// otherNetworks cannot be tried without one; to enter it takes this right.
+func (m *Machine) otherNetworks() (Answer, string) { return m.capable(capSysAdmin), "" }
 
 func (m *Machine) userfaultfd() (Answer, string) {
 	const userModeOnly = 1 // UFFD_USER_MODE_ONLY, which takes no right since Linux 5.11
