@@ -90,15 +90,50 @@ func (t *Tasks) Close() {
 // thread whose counters cannot be read has an Err. The error is ErrGone if the
 // process is no more.
 func (t *Tasks) Counters(buf []event.Thread) ([]event.Thread, error) {
-	buf = buf[:0]
+	if t.complete() {
+		if all, ended := t.readAll(buf[:0]); !ended {
+			return all, nil
+		}
+		// One has ended, and one that has come since may have made up for it.
+	}
 	if err := t.list(); err != nil {
-		return buf, err
+		return buf[:0], err
 	}
 	t.merge()
+	buf, _ = t.readAll(buf[:0])
+	if len(buf) == 0 {
+		return buf, t.none()
+	}
+	return buf, nil
+}
+
+// complete reports whether the process has as many threads as t knows, by
+// descriptors: if none of these has ended, they are all. To list the threads
+// costs half as much as to read their counters.
+func (t *Tasks) complete() bool {
+	if len(t.tasks) == 0 {
+		return false
+	}
+	for _, k := range t.tasks {
+		if k.fds[fileSchedstat] < 0 {
+			return false
+		}
+	}
+	a := t.read(t.tasks[0], fileStat, t.buf)
+	if a.err != nil {
+		return false
+	}
+	s, err := parseStat(a.text)
+	return err == nil && s.threads == len(t.tasks)
+}
+
+// readAll reads the counters of all threads, and forgets those that have ended.
+func (t *Tasks) readAll(buf []event.Thread) (all []event.Thread, ended bool) {
 	kept := t.tasks[:0]
 	for _, task := range t.tasks {
 		err := t.counters(task)
 		if gone(err) {
+			ended = true
 			task.close()
 			t.spare = append(t.spare, task)
 			continue
@@ -120,10 +155,7 @@ func (t *Tasks) Counters(buf []event.Thread) ([]event.Thread, error) {
 		t.tasks[i] = nil
 	}
 	t.tasks = kept
-	if len(kept) == 0 {
-		return buf, t.none()
-	}
-	return buf, nil
+	return buf, ended
 }
 
 // none says why no thread has counters.

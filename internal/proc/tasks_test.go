@@ -351,6 +351,18 @@ func BenchmarkCounters(b *testing.B) {
 			}
 			cpu(b, func() { buf, _ = tasks.Counters(buf) })
 		})
+		// What the kernel takes for it, of that: one pread a thread.
+		b.Run("pread/"+strconv.Itoa(n), func(b *testing.B) {
+			tasks := open(b, pid)
+			if _, err := tasks.Counters(nil); err != nil {
+				b.Fatal(err)
+			}
+			cpu(b, func() {
+				for _, k := range tasks.tasks {
+					readStart(int(k.fds[fileSchedstat]), tasks.buf)
+				}
+			})
+		})
 		b.Run("readfile/"+strconv.Itoa(n), func(b *testing.B) {
 			cpu(b, func() { naive(pid) })
 		})
