@@ -25,7 +25,8 @@ import (
 //
 // It takes lines, and answers each by "ok" or by "error TEXT":
 //
-//	kill PID           the process, whatever has become of it meanwhile (by a pidfd)
+//	kill PID           the process, whatever has become of its number meanwhile (by a
+//	                   pidfd), and its group if it leads one
 //	thaw DIR           the file system mounted there
 //	unmount DIR
 //	detach DEVICE:SEQ  a loop device, if it is still attached as it was then
@@ -130,6 +131,7 @@ func answer(w io.Writer, err error) {
 type item struct {
 	verb, what string
 	pidfd      int
+	flags      int // for the signal: whether it is for the group
 }
 
 // list is what a keeper has been told of.
@@ -146,6 +148,9 @@ func (l *list) add(verb, what string) error {
 		// The number may be another process's by the time it is to be killed.
 		if it.pidfd, err = unix.PidfdOpen(pid, 0); err != nil && !errors.Is(err, unix.ESRCH) {
 			return fmt.Errorf("open process %d: %w", pid, err)
+		}
+		if group, err := unix.Getpgid(pid); err == nil && group == pid {
+			it.flags = pidfdSignalProcessGroup
 		}
 	case "thaw", "unmount", "detach", "cgroup", "remove":
 		if !filepath.IsAbs(what) {
@@ -164,9 +169,7 @@ func (l *list) undo() error {
 	var errs []error
 	for _, it := range l.items {
 		if it.pidfd >= 0 {
-			if err := unix.PidfdSendSignal(it.pidfd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
-				errs = append(errs, fmt.Errorf("kill process %s: %w", it.what, err))
-			}
+			errs = append(errs, it.kill())
 		}
 	}
 	for _, it := range l.items {
@@ -195,6 +198,19 @@ func (l *list) undo() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+const pidfdSignalProcessGroup = 4 // PIDFD_SIGNAL_PROCESS_GROUP, since Linux 6.9
+
+func (it item) kill() error {
+	err := unix.PidfdSendSignal(it.pidfd, unix.SIGKILL, nil, it.flags)
+	if errors.Is(err, unix.EINVAL) {
+		err = unix.PidfdSendSignal(it.pidfd, unix.SIGKILL, nil, 0)
+	}
+	if err != nil && !errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("kill process %s: %w", it.what, err)
+	}
+	return nil
 }
 
 // awaitEnd waits until the process has ended with all its threads.

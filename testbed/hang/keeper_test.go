@@ -169,3 +169,39 @@ func TestKeeperKnowsProcesses(t *testing.T) {
 		t.Errorf("undone again: %v", err)
 	}
 }
+
+// TestKeeperEndsGroups: what a process has started goes with it, if it leads a
+// group, also when it has ended before.
+func TestKeeperEndsGroups(t *testing.T) {
+	cmd := exec.Command("sh", "-c", "sleep 60 & echo $!")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var l list
+	if err := l.add("kill", fmt.Sprint(cmd.Process.Pid)); err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	if _, err := fmt.Fscan(out, &pid); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.undo(); err != nil {
+		t.Error(err)
+	}
+	for end := time.Now().Add(patience); !gone(pid); time.Sleep(10 * time.Millisecond) {
+		if l, err := lookAt(pid, pid); err == nil && l.state == "Z" {
+			return // nobody reaps it here
+		}
+		if time.Now().After(end) {
+			t.Fatalf("process %d goes on", pid)
+		}
+	}
+}
