@@ -74,7 +74,12 @@ func (j *Judge) judgeUnseen(t *task) {
 // judgeRunnable is for a thread that wants to run and has not since the last round.
 func (j *Judge) judgeRunnable(t *task) {
 	if t.runnable == 0 || t.stands(j) < j.window {
-		t.say(event.Working, event.Proven, "wants to run", "it does not run from one round to the next")
+		if t.moves {
+			t.say(event.Working, event.Proven, "wants to run", "it does not run from one round to the next")
+			return
+		}
+		// The watcher itself may have had no processor, and so has seen next to nothing.
+		t.say(event.Unknown, event.Undecided, "wants to run, and has not been seen for long enough to tell whether it does", "it moves")
 		return
 	}
 	what := "wants to run and has had no processor for " + seconds(t.stands(j))
