@@ -6,15 +6,15 @@ import (
 	"github.com/lifesign-go/lifesign/internal/page"
 )
 
-// What the assembly knows of the structures.
+// What the assembly knows of a cell: how many times 64 bytes it has, and where
+// its goroutine's number is.
 const (
-	entryShift = 5 // log2 of an entry's size
-	entryDrop  = indexDrop - entryShift
-	entryMask  = indexMask << entryShift
+	cellLines = 9
+	cellID    = unsafe.Offsetof(page.Cell{}.ID)
 )
 
-var _ [unsafe.Sizeof(entry{})]byte = [1 << entryShift]byte{}
+var _ [page.CellSize]byte = [cellLines * 64]byte{}
 
-// cell returns the running goroutine's cell if it is where it hashes to. It
+// cell returns the running goroutine's cell if it is the one it hashes to. It
 // is assembly because the way through identity costs a tenth of a lock more.
 func cell() *page.Cell

@@ -20,20 +20,30 @@ func rwAddr(m *sync.RWMutex) uintptr { return uintptr(unsafe.Pointer(m)) }
 //go:noinline
 func Lock(s Site, m *sync.Mutex) {
 	c := cell()
-	if c == nil || m == nil {
-		if c = find(identity()); c == nil || m == nil {
-			m.Lock()
-			return
-		}
-	}
-	if full(c) {
-		lose(c)
-		m.Lock()
+	if c == nil || m == nil || full(c) {
+		lockFirst(s, m)
 		return
 	}
 	r := note(c, s, addr(m))
 	m.Lock()
 	hold(r)
+}
+
+// lockFirst is Lock where it is not as usual: the goroutine's first hook, a full
+// cell, no lock.
+//
+//go:noinline
+func lockFirst(s Site, m *sync.Mutex) {
+	c := self()
+	if c == nil || m == nil {
+		m.Lock()
+		return
+	}
+	r := push(c, s, addr(m))
+	m.Lock()
+	if r != nil {
+		hold(r)
+	}
 }
 
 // TryLock is m.TryLock().
@@ -48,19 +58,15 @@ func TryLock(s Site, m *sync.Mutex) bool {
 // Unlock is m.Unlock(). The record goes first: a lock that is free and said to
 // be held would be a false statement, the other way round is only incomplete.
 func Unlock(m *sync.Mutex) {
-	c := cell()
-	if c == nil {
-		if c = find(identity()); c == nil {
+	if c := cell(); c != nil {
+		count := c.Count
+		if n := page.InUse(count) - 1; n < page.Records && holds(&c.Record[n], addr(m)) {
+			publish(&c.Count, count-1)
 			m.Unlock()
 			return
 		}
 	}
-	count := c.Count
-	if n := page.InUse(count) - 1; n < page.Records && holds(&c.Record[n], addr(m)) {
-		publish(&c.Count, count-1)
-	} else {
-		releaseOlder(c, addr(m))
-	}
+	releaseFirst(addr(m))
 	m.Unlock()
 }
 
@@ -69,20 +75,30 @@ func Unlock(m *sync.Mutex) {
 //go:noinline
 func RWLock(s Site, m *sync.RWMutex) {
 	c := cell()
-	if c == nil || m == nil {
-		if c = find(identity()); c == nil || m == nil {
-			m.Lock()
-			return
-		}
-	}
-	if full(c) {
-		lose(c)
-		m.Lock()
+	if c == nil || m == nil || full(c) {
+		rwLockFirst(s, m)
 		return
 	}
 	r := note(c, s, rwAddr(m))
 	m.Lock()
 	hold(r)
+}
+
+// rwLockFirst is RWLock where it is not as usual: the goroutine's first hook, a full
+// cell, no lock.
+//
+//go:noinline
+func rwLockFirst(s Site, m *sync.RWMutex) {
+	c := self()
+	if c == nil || m == nil {
+		m.Lock()
+		return
+	}
+	r := push(c, s, rwAddr(m))
+	m.Lock()
+	if r != nil {
+		hold(r)
+	}
 }
 
 // RWTryLock is m.TryLock().
@@ -96,19 +112,15 @@ func RWTryLock(s Site, m *sync.RWMutex) bool {
 
 // RWUnlock is m.Unlock().
 func RWUnlock(m *sync.RWMutex) {
-	c := cell()
-	if c == nil {
-		if c = find(identity()); c == nil {
+	if c := cell(); c != nil {
+		count := c.Count
+		if n := page.InUse(count) - 1; n < page.Records && holds(&c.Record[n], rwAddr(m)) {
+			publish(&c.Count, count-1)
 			m.Unlock()
 			return
 		}
 	}
-	count := c.Count
-	if n := page.InUse(count) - 1; n < page.Records && holds(&c.Record[n], rwAddr(m)) {
-		publish(&c.Count, count-1)
-	} else {
-		releaseOlder(c, rwAddr(m))
-	}
+	releaseFirst(rwAddr(m))
 	m.Unlock()
 }
 
@@ -117,20 +129,30 @@ func RWUnlock(m *sync.RWMutex) {
 //go:noinline
 func RLock(s Site, m *sync.RWMutex) {
 	c := cell()
-	if c == nil || m == nil {
-		if c = find(identity()); c == nil || m == nil {
-			m.RLock()
-			return
-		}
-	}
-	if full(c) {
-		lose(c)
-		m.RLock()
+	if c == nil || m == nil || full(c) {
+		rLockFirst(s, m)
 		return
 	}
 	r := note(c, s, rwAddr(m))
 	m.RLock()
 	hold(r)
+}
+
+// rLockFirst is RLock where it is not as usual: the goroutine's first hook, a full
+// cell, no lock.
+//
+//go:noinline
+func rLockFirst(s Site, m *sync.RWMutex) {
+	c := self()
+	if c == nil || m == nil {
+		m.RLock()
+		return
+	}
+	r := push(c, s, rwAddr(m))
+	m.RLock()
+	if r != nil {
+		hold(r)
+	}
 }
 
 // TryRLock is m.TryRLock().
@@ -144,20 +166,26 @@ func TryRLock(s Site, m *sync.RWMutex) bool {
 
 // RUnlock is m.RUnlock().
 func RUnlock(m *sync.RWMutex) {
-	c := cell()
-	if c == nil {
-		if c = find(identity()); c == nil {
+	if c := cell(); c != nil {
+		count := c.Count
+		if n := page.InUse(count) - 1; n < page.Records && holds(&c.Record[n], rwAddr(m)) {
+			publish(&c.Count, count-1)
 			m.RUnlock()
 			return
 		}
 	}
-	count := c.Count
-	if n := page.InUse(count) - 1; n < page.Records && holds(&c.Record[n], rwAddr(m)) {
-		publish(&c.Count, count-1)
-	} else {
-		releaseOlder(c, rwAddr(m))
-	}
+	releaseFirst(rwAddr(m))
 	m.RUnlock()
+}
+
+// releaseFirst is release where it is not as usual: the goroutine's first hook,
+// or a lock that is not the one taken last.
+//
+//go:noinline
+func releaseFirst(object uintptr) {
+	if c := self(); c != nil {
+		release(c, object)
+	}
 }
 
 // holdNew notes a lock that was acquired without waiting.

@@ -148,15 +148,22 @@ func remove(c *page.Cell, i int) {
 // Point is a moment in a goroutine's life that Unwind can return to.
 type Point uint64
 
-// Here returns the present moment.
+// Here returns the present moment: the occurrences so far, and the marks in use.
 func Here() Point {
 	c := cell()
 	if c == nil {
-		if c = find(identity()); c == nil {
-			return 0
-		}
+		return hereFirst()
 	}
-	return Point(c.Count)
+	return Point(page.Moment(c.Count, c.NMarks))
+}
+
+//go:noinline
+func hereFirst() Point {
+	c := self()
+	if c == nil {
+		return 0
+	}
+	return Point(page.Moment(c.Count, c.NMarks))
 }
 
 // Unwind takes away every in-flight record and mark that the goroutine made
@@ -170,7 +177,7 @@ func Unwind(p Point) {
 			return
 		}
 	}
-	if n := c.NMarks - 1; n < page.Marks && page.Later(c.Mark[n].What, uint64(p)) {
+	if c.NMarks > page.InUse(uint64(p)) {
 		unwindMarks(c, p)
 	}
 	if n := page.InUse(c.Count) - 1; n < page.Records && page.Later(c.Record[n].What, uint64(p)) {
@@ -178,12 +185,15 @@ func Unwind(p Point) {
 	}
 }
 
+// unwindMarks takes away the marks made since p. They are counted, as a function
+// ends no region but its own, and their cache line need not be there for that.
+//
 //go:noinline
 func unwindMarks(c *page.Cell, p Point) {
-	for c.NMarks > 0 && (c.NMarks > page.Marks || page.Later(c.Mark[c.NMarks-1].What, uint64(p))) {
-		publish(&c.NMarks, c.NMarks-1)
-		if n := c.NMarks; n < page.Marks {
-			finish(Site(page.SiteOf(c.Mark[n].What)))
+	for n := c.NMarks; n > page.InUse(uint64(p)); n-- {
+		publish(&c.NMarks, n-1)
+		if n <= page.Marks {
+			finish(Site(page.SiteOf(c.Mark[n-1].What)))
 		}
 	}
 }
@@ -201,16 +211,18 @@ func unwindRecords(c *page.Cell, p Point) {
 // Enter notes that the goroutine is about to do the operation at s.
 func Enter(s Site) {
 	c := cell()
-	if c == nil {
-		if c = find(identity()); c == nil {
-			return
-		}
-	}
-	if full(c) {
-		lose(c)
+	if c == nil || full(c) {
+		enterFirst(s)
 		return
 	}
 	note(c, s, 0)
+}
+
+//go:noinline
+func enterFirst(s Site) {
+	if c := self(); c != nil {
+		push(c, s, 0)
+	}
 }
 
 // Entered is an operation that Into has noted and X1 takes away again.
@@ -231,17 +243,20 @@ func X1[T any](e Entered, v T) T {
 
 // Exit notes that the operation at s is over.
 func Exit(s Site) {
-	c := cell()
-	if c == nil {
-		if c = find(identity()); c == nil {
+	if c := cell(); c != nil {
+		finish(s)
+		count := c.Count
+		if n := page.InUse(count) - 1; n < page.Records && page.InFlightAt(c.Record[n].What, uint32(s)) {
+			publish(&c.Count, count-1)
 			return
 		}
 	}
-	finish(s)
-	count := c.Count
-	if n := page.InUse(count) - 1; n < page.Records && page.InFlightAt(c.Record[n].What, uint32(s)) {
-		publish(&c.Count, count-1)
-		return
+	exitFirst(s)
+}
+
+//go:noinline
+func exitFirst(s Site) {
+	if c := self(); c != nil {
+		drop(c, s)
 	}
-	dropOlder(c, s)
 }

@@ -22,27 +22,27 @@ func Begin(s Site) {
 
 // Mark notes that an iteration of the region at s begins.
 func Mark(s Site) {
-	c := cell()
-	if c == nil {
-		if c = find(identity()); c == nil {
-			return
+	if c := cell(); c != nil {
+		if n := c.NMarks - 1; n < page.Marks {
+			if m := &c.Mark[n]; page.SiteOf(m.What) == uint32(s) {
+				m.Count++
+				m.Last = now()
+				return
+			}
 		}
 	}
-	if n := c.NMarks - 1; n < page.Marks {
-		if m := &c.Mark[n]; page.SiteOf(m.What) == uint32(s) {
-			m.Count++
-			m.Last = now()
-			return
-		}
-	}
-	markOuter(c, s)
+	markOuter(s)
 }
 
 // markOuter marks a region that is not the innermost one: its loop was
 // continued from inside another, which is thereby left.
 //
 //go:noinline
-func markOuter(c *page.Cell, s Site) {
+func markOuter(s Site) {
+	c := self()
+	if c == nil {
+		return
+	}
 	for n := c.NMarks; n > 0; n-- {
 		if n > page.Marks {
 			continue

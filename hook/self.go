@@ -7,40 +7,51 @@ import (
 	"github.com/lifesign-go/lifesign/internal/page"
 )
 
-// The index leads from a g to its cell. It is twice as large as the page has
-// cells, so that probing stays short. Neighbouring gs lie some 450 bytes
-// apart; by dropping 8 bits each gets an entry of its own, and they wrap around
-// only after 32 MB of them.
+// A g hashes to a cell of the page, and its cell is that one or, if others were
+// there first, one of a few. Neighbouring gs lie some 450 bytes apart; by dropping
+// 8 bits each gets a cell of its own, and they wrap around only after 32 MB of
+// them. So a goroutine that was given a processor has one cache line to wait for,
+// where an index beside the page would make it two, one after the other.
+//
+// A cell is claimed by the goroutine that runs on a g, once; only goroutines on
+// that g write it. G and ID are read atomically because a g is handed from one
+// goroutine to the next without anything the race detector could see. A
+// goroutine's number is never given to another, so whoever finds its own in a
+// cell has found its cell, and need look at nothing else.
 const (
-	indexBits = 17
-	indexMask = 1<<indexBits - 1
-	indexDrop = 8
-	probes    = 64
+	cellDrop = 8
+	probes   = 32 // which lose nobody of 65,536 goroutines, wherever their gs lie
 )
 
-// entry is claimed by the goroutine that runs on g, once; only goroutines on
-// that g use cell. It is read atomically because a g is handed from one
-// goroutine to the next without anything the race detector could see.
-//
-// A goroutine's number is never given to another, so whoever finds its own in
-// an entry has found its cell, and need look at nothing else.
-//
-// It has no pointers, or every collection would read megabytes of index: a
-// program that collects ten times a second would pay a percent of a processor.
-// The page, which cells are in, does not move and is never given up.
-type entry struct {
-	id   uint64  // number of the goroutine that wrote last; 0 without a cell
-	cell uintptr // address of a page.Cell; 0 if the page had none left
-	g    uintptr
-	_    uintptr
+// place returns where to look for the cell of g at the n-th try. The steps grow
+// and are long, as gs come in rows of 18, which must not get in each other's way.
+func place(g, n uintptr) uintptr { return (g>>cellDrop + n*(n+1)/2*2533) & cellMask }
+
+// cells are the page's. A page that has not the usual number of them, because
+// there was no memory for one, is replaced by a single cell that nobody claims.
+var (
+	cells    = cellsOf(vitals)
+	cellMask = maskOf(vitals)
+)
+
+func cellsOf(v *page.View) *page.Cell {
+	if len(v.Cells) != page.CellCap {
+		return new(page.Cell)
+	}
+	return &v.Cells[0]
 }
 
-// load returns the cell of e, nil if it has none.
-func (e *entry) load() *page.Cell {
-	return (*page.Cell)(atomic.LoadPointer((*unsafe.Pointer)(unsafe.Pointer(&e.cell))))
+func maskOf(v *page.View) uintptr {
+	if len(v.Cells) != page.CellCap {
+		return 0
+	}
+	return page.CellCap - 1
 }
 
-var index [1 << indexBits]entry
+// cellAt returns the n-th cell, n at most cellMask.
+func cellAt(n uintptr) *page.Cell {
+	return (*page.Cell)(unsafe.Pointer(uintptr(unsafe.Pointer(cells)) + n*unsafe.Sizeof(page.Cell{})))
+}
 
 // goidAt is the offset of the goroutine's number in g, 0 until the first
 // Register has proven that it is right. No cell is given out before.
@@ -55,63 +66,48 @@ func self() *page.Cell {
 	return find(identity())
 }
 
-// cached returns the cell of goroutine id on g if it is where it hashes to.
+// cached returns the cell of goroutine id on g if it is the one it hashes to.
 func cached(g uintptr, id uint64) *page.Cell {
-	e := &index[(g>>indexDrop)&indexMask]
-	if atomic.LoadUint64(&e.id) != id {
-		return nil
+	if c := cellAt(place(g, 0)); atomic.LoadUint64(&c.ID) == id {
+		return c
 	}
-	return e.load()
+	return nil
 }
 
 // find is self's slow path: the first hook of a g, of a new goroutine on a
-// known g, or of one whose entry is not where it hashes to.
+// known g, or of one whose cell is not where it hashes to.
 //
 //go:noinline
 func find(g uintptr, id uint64) *page.Cell {
-	if goidAt == 0 || g == 0 {
+	if goidAt == 0 || g == 0 || cellMask == 0 {
 		return nil
 	}
-	at := g >> indexDrop
 	for n := uintptr(0); n < probes; n++ {
-		e := &index[(at+n)&indexMask]
-		switch atomic.LoadUintptr(&e.g) {
-		case g:
-			c := e.load()
-			if c != nil && c.ID != id {
+		at := place(g, n)
+		c := cellAt(at)
+		owner := atomic.LoadUint64(&c.G)
+		if owner == 0 && atomic.CompareAndSwapUint64(&c.G, 0, uint64(g)) {
+			enlist(at)
+			atomic.StoreUint64(&c.ID, id)
+			return c
+		}
+		if owner == uint64(g) {
+			if c.ID != id {
 				succeed(c, id)
-				atomic.StoreUint64(&e.id, id)
 			}
 			return c
-		case 0:
-			if atomic.CompareAndSwapUintptr(&e.g, 0, g) {
-				c := claimCell(g, id)
-				if c != nil {
-					atomic.StoreUintptr(&e.cell, uintptr(unsafe.Pointer(c)))
-					atomic.StoreUint64(&e.id, id)
-				}
-				return c
-			}
-			n-- // another g took it: look at the same entry again
 		}
 	}
 	atomic.AddUint64(&vitals.Header.CellsLost, 1)
 	return nil
 }
 
-// claimCell takes the next unused cell of the page for g.
-func claimCell(g uintptr, id uint64) *page.Cell {
-	h := vitals.Header
-	n := atomic.AddUint64(&h.CellCount, 1)
-	if n > uint64(len(vitals.Cells)) {
-		atomic.AddUint64(&h.CellCount, ^uint64(0))
-		atomic.AddUint64(&h.CellsLost, 1)
-		return nil
+// enlist has readers look at the n-th cell.
+func enlist(n uintptr) {
+	i := atomic.AddUint64(&vitals.Header.CellCount, 1) - 1
+	if i < uint64(len(vitals.Order)) {
+		atomic.StoreUint32(&vitals.Order[i], uint32(n)+1)
 	}
-	c := &vitals.Cells[n-1]
-	c.G = uint64(g)
-	atomic.StoreUint64(&c.ID, id)
-	return c
 }
 
 // succeed hands c to goroutine id, which runs on the g of one that has ended.

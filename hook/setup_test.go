@@ -42,6 +42,7 @@ func TestMain(m *testing.M) {
 		vitals, err = page.Open(mem)
 	}
 	coarse, finished = &vitals.Header.Clock, doneOf(vitals)
+	cells, cellMask = cellsOf(vitals), maskOf(vitals)
 	if err == nil {
 		reader, err = page.NewReader(mem)
 	}

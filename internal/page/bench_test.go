@@ -24,6 +24,7 @@ func BenchmarkRead(b *testing.B) {
 		v.Header.SiteBytes = uint64(copy(v.Sites, table))
 		v.Header.CellCount = uint64(n)
 		for i := range v.Cells[:n] {
+			v.Order[i] = uint32(i + 1)
 			c := &v.Cells[i]
 			c.ID, c.Count = uint64(i), 2*Occurrence+2
 			c.Record[0] = Record{What(1, Occurrence) | Held, 1, 1}

@@ -13,6 +13,7 @@ type View struct {
 	Foreign []uint64
 	Orphans []Orphan
 	Sites   []byte
+	Order   []uint32
 	Cells   []Cell
 	Workers []Worker
 	Notes   []Note
@@ -31,7 +32,8 @@ func Format(mem []byte, grain uint64) error {
 	h.Foreign = Area{foreignAt, foreignCap}
 	h.Orphans = Area{orphansAt, orphanCap}
 	h.Sites = Area{uint64(sitesAt), siteSpace}
-	h.Cells = Area{uint64(cellsAt), cellCap}
+	h.Cells = Area{uint64(cellsAt), CellCap}
+	h.Order = Area{uint64(orderAt), CellCap}
 	h.Workers = Area{uint64(workersAt), workerCap}
 	h.Notes = Area{uint64(notesAt), noteCap}
 	h.Done = Area{uint64(doneAt), DoneCap}
@@ -52,6 +54,7 @@ func Open(mem []byte) (*View, error) {
 	v.Foreign = (*[1 << 24]uint64)(unsafe.Pointer(&mem[h.Foreign.At]))[:h.Foreign.Cap:h.Foreign.Cap]
 	v.Orphans = (*[1 << 20]Orphan)(unsafe.Pointer(&mem[h.Orphans.At]))[:h.Orphans.Cap:h.Orphans.Cap]
 	v.Cells = (*[1 << 20]Cell)(unsafe.Pointer(&mem[h.Cells.At]))[:h.Cells.Cap:h.Cells.Cap]
+	v.Order = (*[1 << 20]uint32)(unsafe.Pointer(&mem[h.Order.At]))[:h.Order.Cap:h.Order.Cap]
 	v.Workers = (*[1 << 20]Worker)(unsafe.Pointer(&mem[h.Workers.At]))[:h.Workers.Cap:h.Workers.Cap]
 	v.Notes = (*[1 << 20]Note)(unsafe.Pointer(&mem[h.Notes.At]))[:h.Notes.Cap:h.Notes.Cap]
 	v.Done = mem[h.Done.At : h.Done.At+h.Done.Cap : h.Done.At+h.Done.Cap]
@@ -84,6 +87,7 @@ func check(mem []byte) (Header, error) {
 		{"orphans", h.Orphans, uint64(unsafe.Sizeof(Orphan{})), 1 << 20},
 		{"sites", h.Sites, 1, 1 << 30},
 		{"cells", h.Cells, uint64(CellSize), 1 << 20},
+		{"cells in use", h.Order, 4, 1 << 20},
 		{"notes", h.Notes, uint64(NoteSize), 1 << 16},
 		{"workers", h.Workers, uint64(WorkerSize), 1 << 20},
 		{"sites that are done", h.Done, 1, 1 << 30},

@@ -28,7 +28,7 @@ const EnvVar = "LIFESIGN_PAGE"
 // the layout or of the meaning of a field.
 const (
 	Magic   = "lifesign"
-	Version = 3
+	Version = 4
 )
 
 // Geometry of a page as Format makes it. Readers and writers go by the
@@ -45,7 +45,6 @@ const (
 	workerCap  = 1 << 12
 	noteCap    = 32
 	siteSpace  = 8 << 20
-	cellCap    = 1 << 16
 
 	foreignAt = headerSize
 	orphansAt = foreignAt + foreignCap*8
@@ -53,10 +52,11 @@ const (
 	notesAt   = workersAt + workerCap*WorkerSize
 	doneAt    = notesAt + noteCap*NoteSize
 	sitesAt   = doneAt + DoneCap
-	cellsAt   = sitesAt + siteSpace
+	orderAt   = sitesAt + siteSpace
+	cellsAt   = orderAt + CellCap*4
 
 	// Size of a page in bytes. It is sparse: memory is taken for what is used.
-	Size = cellsAt + cellCap*CellSize
+	Size = cellsAt + CellCap*CellSize
 )
 
 // Header begins the page. The agent writes the first two groups, the program
@@ -77,7 +77,8 @@ type Header struct {
 	Clock uint64 // coarse CLOCK_MONOTONIC, nanoseconds; alone on its cache line
 	Grain uint64 // how often the clock is written, nanoseconds
 	Notes Area
-	_     [32]byte
+	Order Area // which cells are in use, in the order in which that came to be: 1 + index
+	_     [16]byte
 
 	PID        uint64 // of the process that writes here; 0 until one has claimed the page
 	State      uint64 // one of the State constants
@@ -152,6 +153,10 @@ type Worker struct {
 // DoneCap is how many sites there is a byte in Done for.
 const DoneCap = 1 << 17
 
+// CellCap is how many cells there are. A g has one of the few that follow the
+// one it hashes to, so that not all of them can be taken.
+const CellCap = 1 << 17
+
 // CellSize is the size of a cell in bytes.
 const CellSize = int(unsafe.Sizeof(Cell{}))
 
@@ -164,16 +169,18 @@ const (
 // Cell is what one goroutine writes: the operation it is in, the locks it
 // holds and the regions it is in. It belongs to the runtime's g structure,
 // which is used again for later goroutines but never freed; so a cell is
-// claimed once and for all, and ID tells whose it is now.
+// claimed once and for all, and ID tells whose it is now. The first record is on
+// the cache line of what is before it: a goroutine that has just been given a
+// processor finds none of its lines there, and mostly needs no other.
 type Cell struct {
-	G      uint64 // address of the runtime's g
-	ID     uint64 // number of the goroutine that wrote last
-	Count  uint64 // occurrences so far and records in use, see SeqOf and InUse
-	Lost   uint64 // records there was no room for
-	NMarks uint64 // marks in use
-	_      [3]uint64
+	G      uint64          // address of the runtime's g
+	ID     uint64          // number of the goroutine that wrote last
+	Count  uint64          // occurrences so far and records in use, see SeqOf and InUse
+	NMarks uint64          // marks in use
+	Lost   uint64          // records there was no room for
 	Record [Records]Record // oldest first
-	Mark   [Marks]Mark     // outermost region first
+	_      [3]uint64
+	Mark   [Marks]Mark // outermost region first
 }
 
 // Record is one occurrence of an operation: in flight or, of a lock, held.
@@ -250,6 +257,10 @@ func SeqOf(what uint64) uint64 { return what >> seqShift }
 
 // InUse returns how many records of a cell with this Count are in use.
 func InUse(count uint64) uint64 { return count & below }
+
+// Moment packs the occurrences in count with a number of marks, where a Count has
+// the records in use.
+func Moment(count, marks uint64) uint64 { return count&^below | marks&below }
 
 // Later reports whether the occurrence in a came after that in b, across the
 // wrap of their numbers. Each is a What or a Count.

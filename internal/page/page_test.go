@@ -33,7 +33,7 @@ var someNote = event.Finding{
 // fuzzed whole.
 func smallPage(t testing.TB) []byte {
 	t.Helper()
-	words := make([]uint64, (headerSize+4*8+2*int(unsafe.Sizeof(Orphan{}))+512+3*CellSize+2*WorkerSize+8+2*NoteSize)/8)
+	words := make([]uint64, (headerSize+4*8+2*int(unsafe.Sizeof(Orphan{}))+512+3*CellSize+2*WorkerSize+8+2*NoteSize+16)/8)
 	mem := (*[1 << 20]byte)(unsafe.Pointer(&words[0]))[: len(words)*8 : len(words)*8]
 	h := (*Header)(unsafe.Pointer(&mem[0]))
 	copy(h.Magic[:], Magic)
@@ -45,6 +45,7 @@ func smallPage(t testing.TB) []byte {
 	h.Workers = Area{h.Cells.At + 3*uint64(CellSize), 2}
 	h.Done = Area{h.Workers.At + 2*uint64(WorkerSize), 8}
 	h.Notes = Area{h.Done.At + 8, 2}
+	h.Order = Area{h.Notes.At + 2*uint64(NoteSize), 3}
 	return mem
 }
 
@@ -68,6 +69,7 @@ func filled(t testing.TB) []byte {
 	v.Header.SiteBytes, v.Header.SiteCount, v.Header.State = uint64(len(table)), uint64(len(someSites)), StateOn
 	v.Header.LayoutSize = uint64(copy(v.Header.Layout[:], "go1.26.8 amd64 g.goid=152 reason.9=chan_receive"))
 	v.Header.CellCount = 2
+	v.Order[1] = 2 // and the first is being claimed
 	c := &v.Cells[1]
 	c.G, c.ID, c.Count, c.NMarks = 0xc000102000, 17, 99*Occurrence+2, 1
 	c.Record[0] = Record{What(1, 97*Occurrence+1) | Held, 0xc000200010, 5e9}
@@ -195,6 +197,7 @@ func TestDamagedRecordsAreLeftOut(t *testing.T) {
 	v.Cells[1].Count = below
 	v.Cells[1].NMarks = 1 << 60
 	v.Header.CellCount = 1 << 60
+	v.Order[2] = 1 << 31
 	v.Orphans[0].Record.What = What(900, Occurrence)
 	r, err := NewReader(mem)
 	if err != nil {
@@ -204,7 +207,7 @@ func TestDamagedRecordsAreLeftOut(t *testing.T) {
 	if err := r.Read(&got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Damaged != 3 || len(got.Goroutines) != 1 || len(got.Goroutines[0].Records) != Records-1 {
+	if got.Damaged != 4 || len(got.Goroutines) != 1 || len(got.Goroutines[0].Records) != Records-1 {
 		t.Errorf("%d damaged, goroutines %+v", got.Damaged, got.Goroutines)
 	}
 }

@@ -122,12 +122,19 @@ func (r *Reader) readSites() error {
 
 func (r *Reader) readCells(into *Reading) {
 	n := atomic.LoadUint64(&r.view.Header.CellCount)
-	if n > uint64(len(r.view.Cells)) {
-		n = uint64(len(r.view.Cells))
+	if n > uint64(len(r.view.Order)) {
+		n = uint64(len(r.view.Order))
 	}
 	into.Goroutines, into.G = into.Goroutines[:0], into.G[:0]
-	for i := range r.view.Cells[:n] {
-		c := &r.view.Cells[i]
+	for i := range r.view.Order[:n] {
+		at := atomic.LoadUint32(&r.view.Order[i])
+		if at-1 >= uint32(len(r.view.Cells)) {
+			if at != 0 { // or it is being claimed
+				into.Damaged++
+			}
+			continue
+		}
+		c := &r.view.Cells[at-1]
 		if InUse(atomic.LoadUint64(&c.Count)) == 0 && atomic.LoadUint64(&c.NMarks) == 0 {
 			continue
 		}
