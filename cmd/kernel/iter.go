@@ -151,9 +151,13 @@ func (it *Iter) load() error {
 	return nil
 }
 
-// Close unloads the program. It may not be used concurrently, nor after it.
+// Close unloads the program, if it was ever loaded. It may not be used concurrently,
+// nor may the others after it.
 func (it *Iter) Close() error {
-	it.begin()
+	it.once.Do(func() {
+		it.err = errors.New("the program over tasks was closed before it was loaded")
+		close(it.ready)
+	})
 	<-it.ready
 	if it.program == nil {
 		return nil

@@ -258,6 +258,19 @@ func TestIterIsLoadedBeside(t *testing.T) {
 	}
 }
 
+func TestIterThatNobodyAskedIsNotLoaded(t *testing.T) {
+	it, err := NewIter()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := it.Close(); err != nil || it.program != nil {
+		t.Errorf("%v, %v", it.program, err)
+	}
+	if err := it.Load(); err == nil {
+		t.Error("it was loaded after it was closed")
+	}
+}
+
 // A lock's words, and what is made of them.
 func TestParseLock(t *testing.T) {
 	type words struct{ blocker, owner uint64 }

@@ -118,8 +118,18 @@ func diagSocketIn(name string) (fd int, err error) {
 	return fd, err
 }
 
-// Close ends it. It may not be used concurrently, nor after it.
-func (s *Sockets) Close() error { return unix.Close(s.fd) }
+// Close ends it, when the question that is open has been answered. What is asked
+// afterwards is an error.
+func (s *Sockets) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fd < 0 {
+		return nil
+	}
+	fd := s.fd
+	s.fd = -1
+	return unix.Close(fd)
+}
 
 // TCP tells of a TCP socket. The first time it goes through all of them.
 func (s *Sockets) TCP(inode uint64) (TCP, error) {

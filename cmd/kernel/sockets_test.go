@@ -202,6 +202,21 @@ func TestUnixSockets(t *testing.T) {
 	}
 }
 
+func TestClosedSockets(t *testing.T) {
+	s, err := OpenSockets(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < 2; i++ {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := s.TCP(1); !errors.Is(err, unix.EBADF) {
+		t.Errorf("after it was closed: %v", err)
+	}
+}
+
 func TestOpenSocketsErrors(t *testing.T) {
 	if _, err := OpenSockets(1 << 30); err == nil || !strings.HasPrefix(err.Error(), "find the network namespace of process ") {
 		t.Error(err)

@@ -8,6 +8,7 @@ import (
 	"sort"
 	"time"
 
+	"github.com/lifesign-go/lifesign/cmd/kernel"
 	"github.com/lifesign-go/lifesign/cmd/unwind"
 	"github.com/lifesign-go/lifesign/event"
 	"github.com/lifesign-go/lifesign/internal/clock"
@@ -50,6 +51,7 @@ type Process struct {
 	inbox    *inbox
 	tasks    *proc.Tasks
 	pulse    *proc.Pulse
+	sockets  *kernel.Sockets // nil if what /proc says of sockets must do
 	threads  []event.Thread
 	pace     pace
 	unwinder *unwind.Unwinder // nil before the first stack is read
@@ -72,11 +74,15 @@ func Open(pid int, m *Machine, o Options) (*Process, error) {
 	p.kernel.Arch = arch(p.kernel)
 	mem := look.Patient(look.Process(pid), memoryPatience)
 	p.kernel.Read = func(addr uint64, buf []byte) error { return look.Fill(mem, addr, buf) }
+	if sockets, err := kernel.OpenSockets(pid); err == nil {
+		p.sockets, p.kernel.Sockets = sockets, sockets
+	}
 	// Before the threads are listed, so that no end of one is missed.
 	p.inbox = m.open(pid)
 	tasks, err := proc.OpenTasks(p.kernel)
 	if err != nil {
 		m.shut(pid, p.inbox)
+		p.closeSockets()
 		if errors.Is(err, proc.ErrGone) {
 			return nil, fmt.Errorf("there is no process %d", pid)
 		}
@@ -100,6 +106,13 @@ func (p *Process) Close() {
 	p.machine.shut(p.PID, p.inbox)
 	p.tasks.Close()
 	p.pulse.Close()
+	p.closeSockets()
+}
+
+func (p *Process) closeSockets() {
+	if p.sockets != nil {
+		p.sockets.Close()
+	}
 }
 
 // Sample takes a sample, with the states of some threads and what others wait

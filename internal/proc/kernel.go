@@ -19,7 +19,20 @@ type Kernel struct {
 	// calls that take a path, and futexes, have no resource.
 	Read func(addr uint64, buf []byte) error
 
+	// Sockets knows more of sockets than /proc does, nil if nobody does.
+	Sockets Sockets
+
 	aside bool // it is asked about for another's sake, and asks about nobody further
+}
+
+// Sockets tells of the sockets of the process's network namespace, by their inodes.
+type Sockets interface {
+	// Refine sets InFlight and Moved of a TCP connection by the kernel's own counts.
+	// It reports whether it could.
+	Refine(r *event.Resource, inode uint64) bool
+	// Peer returns the socket at the other end of a Unix socket, 0 if there is none
+	// or it is not known.
+	Peer(inode uint64) uint64
 }
 
 func (k Kernel) path(name ...string) string {

@@ -194,10 +194,17 @@ func (q *inquiry) onSocket(link string, r *event.Resource) error {
 		if s.state == tcpSynSent && r.InFlight == 0 {
 			r.InFlight = 1 // nobody has answered its wish to connect
 		}
-		r.Moved = q.moved(&s)
+		if r.Moved = q.moved(&s); q.Sockets != nil {
+			q.Sockets.Refine(r, inode)
+		}
 		r.Holders = q.tcpPeer(&s)
 	case !reads[q.call.name]:
 		r.InFlight = 1 // what it has to send, nobody has taken
+	}
+	if s.family == "Unix" && s.stream && !s.listens && q.Sockets != nil {
+		if peer := q.Sockets.Peer(inode); peer != 0 {
+			r.Holders = q.holdersOf(peer)
+		}
 	}
 	return nil
 }
@@ -251,7 +258,12 @@ func (q *inquiry) tcpPeer(s *sock) []event.Task {
 	if err != nil || peer.inode == 0 || peer.inode == s.inode {
 		return nil
 	}
-	list, _ := q.openers(fmt.Sprintf("socket:[%d]", peer.inode))
+	return q.holdersOf(peer.inode)
+}
+
+// holdersOf returns who has a socket open.
+func (q *inquiry) holdersOf(inode uint64) []event.Task {
+	list, _ := q.openers(fmt.Sprintf("socket:[%d]", inode))
 	var pids []int
 	for _, o := range list {
 		pids = append(pids, o.pid)
