@@ -26,6 +26,9 @@ type (
 var binDir string
 
 func TestMain(m *testing.M) {
+	if pid := os.Getenv(asAnother); pid != "" {
+		os.Exit(seeAsAnother(pid))
+	}
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "observe-test-")
 		if err == nil {
