@@ -35,8 +35,9 @@ they did where that can be seen. An interrupt ends it too, with status 0.
   -json FILE       append each finding to FILE, a JSON object a line
   -mute PATTERN    do not report findings in which a place, function or object
                    matches this regular expression; may be repeated
-  -all             also report what takes no action: what is slow, or of which
-                   lifesign cannot tell
+  -all             also say when the worst of the threads is slow, starved, spinning
+                   or cannot be judged, for two seconds at least, and when that is
+                   over
   -fail            end with status 3 if anything was found stuck
 `
 
@@ -74,7 +75,7 @@ func watchCommand(ctx context.Context, args []string, stdout, stderr io.Writer) 
 	defer report.close()
 	m := observe.NewMachine()
 	defer m.Close()
-	w := &watching{machine: m, every: o.every, report: report, ends: make(chan int)}
+	w := &watching{machine: m, every: o.every, all: o.report.all, report: report, ends: make(chan int)}
 	if err := w.run(ctx, o.targets); err != nil {
 		fmt.Fprintf(stderr, "lifesign watch: %v\n", err)
 		return 1
@@ -114,6 +115,7 @@ func parseWatch(args []string) (watchOptions, error) {
 type watching struct {
 	machine *observe.Machine
 	every   time.Duration
+	all     bool
 	ends    chan int // processes whose watch has ended
 
 	mu      sync.Mutex // guards all below
@@ -208,6 +210,7 @@ func (w *watching) start(ctx context.Context, pid int) error {
 func (w *watching) watch(ctx context.Context, o *outside) {
 	name := fmt.Sprintf("%s, process %d", o.process.Name, o.process.PID)
 	var p pauses
+	var c course
 	for first := true; ; first = false {
 		s, actions, err := o.next(ctx)
 		switch {
@@ -226,11 +229,48 @@ func (w *watching) watch(ctx context.Context, o *outside) {
 		if text := p.look(s); text != "" {
 			w.say(name, text)
 		}
+		if w.all {
+			if text := c.look(s.At, tell.WholeOf(tell.Groups(o.judge.Standings()))); text != "" {
+				w.say(name, text)
+			}
+		}
 		for _, f := range actions.Findings {
 			addChain(o.process, f)
 		}
 		w.findings(o.process, actions.Findings)
 	}
+}
+
+// course tells how the verdict on a process changes, of what no finding tells.
+type course struct {
+	told  event.Verdict // "" for one that is well
+	seen  event.Verdict
+	since int64 // when seen was seen first
+}
+
+// settled is how long a verdict must have been the same to be told. Threads change
+// theirs with every request.
+const settled = int64(2 * time.Second)
+
+// look returns what there is to be told at a time, "" if it is nothing.
+func (c *course) look(at int64, w tell.Whole) string {
+	v := w.Verdict
+	switch v {
+	case event.Slow, event.Starved, event.Spinning, event.Unknown:
+	default: // it is well, or there is a finding that tells
+		v = ""
+	}
+	if v != c.seen || c.since == 0 {
+		c.seen, c.since = v, at
+	}
+	if v == c.told || at-c.since < settled {
+		return ""
+	}
+	c.told = v
+	if v == "" {
+		return "that is over"
+	}
+	return fmt.Sprintf("%s (%s): %s", v, w.Class, w.What)
 }
 
 // addChain adds the functions that the threads of a finding stand in.
