@@ -18,7 +18,7 @@ FUZZTIME    ?= 10s
 START   := $(shell date +%s)
 section = @printf '\n== %s (%d s after the start)\n' "$(1)" $$(( $$(date +%s) - $(START) ))
 
-.PHONY: help build rig demo test quick vet fuzz testbed controls kernels soak bench buildcost tidy oops arm64 clean observe-table observe-healthy observe-unchanged
+.PHONY: help build rig demo test quick vet fuzz testbed controls kernels soak bench buildcost tidy oops cputime arm64 clean observe-table observe-healthy observe-unchanged
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 20
@@ -126,6 +126,10 @@ arm64: ## the hooks' tests for linux/arm64, in an emulator (Debian: qemu-user)
 	@mkdir -p $(BIN)
 	CGO_ENABLED=0 GOARCH=arm64 go test -c -o $(BIN)/hook.arm64 ./hook
 	cd hook && qemu-aarch64 $(BIN)/hook.arm64 -test.v | tail -n 3
+
+cputime: ## lifesign cpu on a real kernel with the fault of those before 4.3, and without (Debian, root; not in CI)
+	@mkdir -p $(BIN)
+	testbed/cputime/run $(BIN)
 
 clean: ## remove what was built
 	rm -rf bin
