@@ -32,7 +32,8 @@ that are there are summed instead; what they say is a lower bound, marked ≥.
   -for DURATION    end after so long; without it, when interrupted or when the
                    processes have ended
   -threads         show each thread that has run, too
-  -json            print JSON lines
+  -json            print JSON lines: cpu_seconds and percent are what is believed,
+                   stat_cpu_seconds and stat_percent what /proc/PID/stat says
   -listen ADDR     print nothing, but serve http://ADDR/metrics to Prometheus:
                    process_cpu_seconds_total, as an exporter in the process has
                    it, read at that moment; with labels pid and comm if there are
@@ -205,7 +206,7 @@ func (w *cpuWatch) step() error {
 		switch {
 		case errors.Is(err, errEnded):
 			p.close()
-			w.say("process %d (%s) has ended", p.pid, p.comm)
+			w.say("process %d (%s) has ended", p.pid, printable(p.comm))
 		case err != nil:
 			return err
 		default:

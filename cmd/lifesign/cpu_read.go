@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -38,20 +39,19 @@ type cpuProcess struct {
 }
 
 // openCPU begins the account of a process. The threads are read if that was
-// asked for, or if the process's clock cannot be read.
+// asked for, or if the process's clock cannot be read. The error is errEnded if
+// there is no such process.
 func openCPU(pid int, threads bool) (*cpuProcess, error) {
 	return openCPUBy(processClock, pid, threads)
 }
 
 func openCPUBy(clock cpuClock, pid int, threads bool) (*cpuProcess, error) {
 	stat, err := readStat(pid)
-	switch {
-	case errors.Is(err, errEnded):
-		return nil, fmt.Errorf("there is no process %d", pid)
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case stat.Ended():
-		return nil, fmt.Errorf("process %d (%s) has ended, and its parent has not taken note", pid, stat.Comm)
+	}
+	if stat.Ended() {
+		return nil, fmt.Errorf("process %d (%s): %w, and its parent has not taken note", pid, printable(stat.Comm), errEnded)
 	}
 	p := &cpuProcess{pid: pid, comm: stat.Comm, start: stat.Start, clock: clock}
 	if _, err := clock(pid); err != nil {
@@ -240,21 +240,13 @@ func processes() ([]int, error) {
 	return pids, nil
 }
 
-// openCPUs opens the processes that were named, by number or name.
+// openCPUs opens the processes that were named, by number or name, each once.
 func openCPUs(o cpuOptions) ([]*cpuProcess, error) {
 	pids := o.pids
 	if o.name != nil {
-		all, err := processes()
-		if err != nil {
+		var err error
+		if pids, err = named(o.name); err != nil {
 			return nil, err
-		}
-		for _, pid := range all {
-			if stat, err := readStat(pid); err == nil && pid != os.Getpid() && !stat.Ended() && o.name.MatchString(stat.Comm) {
-				pids = append(pids, pid)
-			}
-		}
-		if len(pids) == 0 {
-			return nil, fmt.Errorf("no process has a name that matches %q", o.name)
 		}
 	}
 	var procs []*cpuProcess
@@ -265,13 +257,33 @@ func openCPUs(o cpuOptions) ([]*cpuProcess, error) {
 		}
 		seen[pid] = true
 		p, err := openCPU(pid, o.threads)
-		if errors.Is(err, errEnded) && o.name != nil {
-			continue
-		}
-		if err != nil {
+		switch {
+		case err == nil:
+			procs = append(procs, p)
+		case errors.Is(err, errEnded) && o.name != nil: // since it was found
+		case err == errEnded:
+			return nil, fmt.Errorf("there is no process %d", pid)
+		default:
 			return nil, err
 		}
-		procs = append(procs, p)
+	}
+	if len(procs) == 0 {
+		return nil, fmt.Errorf("no process has a name that matches %q", o.name)
 	}
 	return procs, nil
+}
+
+// named returns the processes whose names match, but for this one.
+func named(name *regexp.Regexp) ([]int, error) {
+	all, err := processes()
+	if err != nil {
+		return nil, err
+	}
+	var pids []int
+	for _, pid := range all {
+		if stat, err := readStat(pid); err == nil && pid != os.Getpid() && !stat.Ended() && name.MatchString(stat.Comm) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids, nil
 }

@@ -238,7 +238,7 @@ func TestCPUOfAProcessThatEnds(t *testing.T) {
 	if !errors.Is(err, errEnded) || !ok || i.Ran < 0.99e9 {
 		t.Errorf("%d ns, %v, %v; want a second, true, %v", i.Ran, ok, err, errEnded)
 	}
-	if _, err := openCPU(b.Process.Pid, false); err == nil || !strings.Contains(err.Error(), "has ended, and its parent has not taken note") {
+	if _, err := openCPU(b.Process.Pid, false); err == nil || !strings.Contains(err.Error(), "the process has ended, and its parent has not taken note") {
 		t.Errorf("open: %v", err)
 	}
 	b.Wait()
