@@ -149,6 +149,7 @@ type place struct {
 func (u *Unwinder) walk(p posture) ([]place, error) {
 	f := frame{pc: p.pc, exact: true}
 	f.regs[rsp] = value{p.sp, true}
+	p.arguments(&f)
 	if _, err := u.code(f.pc); err != nil {
 		return nil, fmt.Errorf("the thread stands at %#x: %w", f.pc, err)
 	}
@@ -221,6 +222,23 @@ func parsePosture(line string) (posture, error) {
 	}
 	return posture{sp: sp, pc: pc, call: strings.Join(f[:len(f)-2], " ")}, nil
 }
+
+// arguments sets the registers that have a system call's arguments, which it
+// leaves alone. In vfork one has the return address.
+func (p posture) arguments(f *frame) {
+	fields := strings.Fields(p.call)
+	if len(fields) != 1+len(argumentRegisters) {
+		return
+	}
+	for i, reg := range argumentRegisters {
+		if v, err := strconv.ParseUint(fields[1+i], 0, 64); err == nil {
+			f.regs[reg] = value{v, true}
+		}
+	}
+}
+
+// argumentRegisters are rdi, rsi, rdx, r10, r8 and r9 (the psABI, A.2.1).
+var argumentRegisters = [...]int{5, 4, 1, 10, 8, 9}
 
 // maxMaps is how many bytes of /proc/PID/maps are read.
 const maxMaps = 64 << 20

@@ -28,6 +28,8 @@ var calls = map[string][]string{
 	"raises":  {"read", "put_in", "inner", "on_signal", "*", "*", "raise", "raises"},
 	"faults":  {"read", "put_in", "inner", "on_signal", "*", "faults"},
 	"locks":   {"*", "pthread_mutex_lock", "locks"},
+	"forks":   {"vfork", "forks"},
+	"misses":  {"misses"},
 }
 
 // unfollowed are the functions above which a stack cannot be followed without

@@ -139,7 +139,9 @@ func (w *walk) byDescription(f frame, r region, d *fde) (next frame, last bool, 
 		return next, false, fmt.Errorf("where it returns to is not known (%v)", err)
 	}
 	next.pc, next.exact = ra.v, d.cie.signal
-	if sp := next.regs[rsp]; !d.cie.signal && sp.known && f.regs[rsp].known && sp.v <= f.regs[rsp].v {
+	// Equal they are in vfork, which has its return address in a register.
+	at, to := f.regs[rsp], next.regs[rsp]
+	if !d.cie.signal && at.known && to.known && (to.v < at.v || to.v == at.v && !f.exact) {
 		return next, false, errors.New("its caller's stack lies below it")
 	}
 	return next, next.pc == 0, nil

@@ -1,11 +1,15 @@
 // A program whose calls are known: it blocks, as its argument says, and tells
 // which thread does. Lines that a test looks for say so at their end.
 #include <alloca.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -146,6 +150,29 @@ NOINLINE long locks(int n) {
 	return n;
 }
 
+NOINLINE long forks(int n) {
+	ready();
+	if (vfork() == 0) {
+		pause();
+		_exit(0);
+	}
+	sink += n;
+	return n;
+}
+
+// misses waits for a page that nobody brings.
+NOINLINE long misses(int n) {
+	long fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	struct uffdio_api api = {.api = UFFD_API};
+	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct uffdio_register reg = {{(unsigned long)page, 4096}, UFFDIO_REGISTER_MODE_MISSING, 0};
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) != 0 || ioctl(fd, UFFDIO_REGISTER, &reg) != 0)
+		exit(2);
+	ready();
+	sink += page[n]; // at miss
+	return n;
+}
+
 static void *worker(void *run) {
 	long r = ((long (*)(int))run)(1);
 	sink += r;
@@ -165,7 +192,7 @@ int main(int argc, char **argv) {
 		int arg;
 	} modes[] = {
 		{"outer", outer, 1}, {"args", args, 1}, {"vary", vary, 1}, {"aligned", aligned, 1}, {"large", large, 1},
-		{"table", table, 1}, {"deep", deep, 300}, {"sorts", sorts, 1}, {"raises", raises, 1}, {"faults", faults, 1}, {"locks", locks, 1}, {"spins", spins, 1},
+		{"table", table, 1}, {"deep", deep, 300}, {"sorts", sorts, 1}, {"raises", raises, 1}, {"faults", faults, 1}, {"locks", locks, 1}, {"forks", forks, 1}, {"misses", misses, 1}, {"spins", spins, 1},
 	};
 	if (argc < 3 || pipe(fds) != 0)
 		return 2;
