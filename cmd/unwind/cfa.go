@@ -45,6 +45,10 @@ type row struct {
 // aside one.
 const maxRemembered = 64
 
+// maxInstructions bounds how many instructions of a program are run. Those of
+// the largest functions have some thousands.
+const maxInstructions = 1 << 17
+
 // row runs the programs of f and its cie up to pc.
 func (f *fde) row(pc uint64) (row, error) {
 	m := machine{cie: f.cie, at: f.start}
@@ -71,8 +75,10 @@ type machine struct {
 // run runs instructions up to the first that speaks of what is beyond pc.
 func (m *machine) run(program []byte, pc uint64) error {
 	c := cursor{b: program}
-	for c.left() > 0 && m.at <= pc {
-		before := m.row
+	for n := 0; c.left() > 0 && m.at <= pc; n++ {
+		if n == maxInstructions {
+			return fmt.Errorf("it has more than %d instructions", n)
+		}
 		op := c.u8()
 		var err error
 		switch op >> 6 {
@@ -90,9 +96,6 @@ func (m *machine) run(program []byte, pc uint64) error {
 		}
 		if c.short {
 			return fmt.Errorf("it ends within an instruction")
-		}
-		if m.at > pc {
-			m.row = before
 		}
 	}
 	return nil

@@ -34,9 +34,8 @@ const returnColumn = 16
 
 // parseFrames reads a whole .eh_frame section that is loaded at addr, by
 // address. Entries that it does not understand are left out: their code has no
-// description then.
-func parseFrames(section []byte, addr uint64) ([]fde, error) {
-	var fdes []fde
+// description then. What comes with an error is right, and not all.
+func parseFrames(section []byte, addr uint64) (fdes []fde, err error) {
 	cies := map[int]*cie{}
 	c := cursor{b: section}
 	for c.left() >= 4 {
@@ -51,7 +50,8 @@ func parseFrames(section []byte, addr uint64) ([]fde, error) {
 		at := c.at // from here an fde counts back to its cie
 		entry := cursor{b: c.bytes(length)}
 		if c.short || length < 4 {
-			return fdes, errors.New("an entry of .eh_frame is longer than the section")
+			err = errors.New("an entry of .eh_frame is longer than the section")
+			break
 		}
 		if id := entry.u32(); id == 0 {
 			cies[begin] = parseCIE(&entry)
@@ -66,7 +66,7 @@ func parseFrames(section []byte, addr uint64) ([]fde, error) {
 		}
 	}
 	sort.Slice(fdes, func(i, j int) bool { return fdes[i].start < fdes[j].start })
-	return fdes, nil
+	return fdes, err
 }
 
 // parseCIE returns nil if the entry is of a kind that it does not know.

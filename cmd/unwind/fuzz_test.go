@@ -122,6 +122,16 @@ func FuzzImage(f *testing.F) {
 	})
 }
 
+func FuzzNames(f *testing.F) {
+	f.Add("_ZN2ns3BoxImE4waitEi")
+	f.Add("_RNvCs1234_7mycrate3foo")
+	f.Fuzz(func(t *testing.T, name string) {
+		if got := readable(name); name != "" && len(got) > 1<<16 {
+			t.Fatalf("%d bytes for %d", len(got), len(name))
+		}
+	})
+}
+
 // FuzzCode follows any bytes as code.
 func FuzzCode(f *testing.F) {
 	text, _ := section(f, "plain", ".text")

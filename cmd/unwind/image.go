@@ -102,7 +102,7 @@ func (im *image) frames(pc uint64) (frames []event.Frame, final bool) {
 			return frames, true
 		}
 	}
-	name := im.syms.at(pc)
+	name := readable(im.syms.at(pc))
 	final = true
 	if im.lines != nil {
 		limit := loadLimit

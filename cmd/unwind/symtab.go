@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"sort"
 	"strings"
+
+	"github.com/ianlancetaylor/demangle"
 )
 
 // symtab is a file's symbols of functions. Names stay where they are.
@@ -92,6 +94,24 @@ func (t symtab) at(pc uint64) string {
 		}
 	}
 	return best
+}
+
+// maxMangled is how long a name may be to be made readable.
+const maxMangled = 4096
+
+// readable returns the name of a function of C++ or Rust as its author has
+// written it, without its parameters; other names as they are.
+func readable(name string) (short string) {
+	defer func() {
+		// A symbol can be made in malice.
+		if recover() != nil {
+			short = name
+		}
+	}()
+	if len(name) > maxMangled || !strings.HasPrefix(name, "_Z") && !strings.HasPrefix(name, "_R") {
+		return name
+	}
+	return demangle.Filter(name, demangle.NoParams, demangle.MaxLength(12))
 }
 
 // better says which of two names of the same function people know it by:

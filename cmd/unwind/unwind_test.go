@@ -261,3 +261,18 @@ func TestNobody(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestNamesOfOtherLanguages(t *testing.T) {
+	for name, want := range map[string]string{
+		"_ZN2ns3BoxImE4waitEi":                                "ns::Box<unsigned long>::wait",
+		"_ZN3std2rt19lang_start_internal17h9f4bd8a3f8a7a9a4E": "std::rt::lang_start_internal",
+		"_RNvCs1234_7mycrate3foo":                             "mycrate::foo",
+		"_Zebra":                                              "_Zebra",
+		"pthread_mutex_lock":                                  "pthread_mutex_lock",
+		"_Z" + strings.Repeat("N1a", 5000):                    "_Z" + strings.Repeat("N1a", 5000),
+	} {
+		if got := readable(name); got != want {
+			t.Errorf("%.40s: %.60q", name, got)
+		}
+	}
+}
