@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/arch/x86/x86asm"
 )
@@ -114,7 +115,7 @@ func FuzzImage(f *testing.F) {
 		if err != nil {
 			return
 		}
-		im.frames(pc)
+		im.frames(pc, time.Minute)
 		if d, ok := find(im.fdes, pc); ok {
 			d.row(pc)
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"time"
 
 	"github.com/lifesign-go/lifesign/cmd/gotable"
 	"github.com/lifesign-go/lifesign/event"
@@ -95,8 +96,8 @@ func (im *image) begins(b []byte) bool {
 
 // frames names the functions at pc, those that were put into others first. The
 // last one stands for the frame of the stack. final is false if the lines were
-// late, so that there will be more to tell.
-func (im *image) frames(pc uint64) (frames []event.Frame, final bool) {
+// late, more than limit at the first time, so that there will be more to tell.
+func (im *image) frames(pc uint64, limit time.Duration) (frames []event.Frame, final bool) {
 	if im.golang != nil {
 		if frames := im.golang.Frames(pc); len(frames) > 0 {
 			return frames, true
@@ -105,7 +106,6 @@ func (im *image) frames(pc uint64) (frames []event.Frame, final bool) {
 	name := readable(im.syms.at(pc))
 	final = true
 	if im.lines != nil {
-		limit := loadLimit
 		if im.waited {
 			limit = 0
 		}

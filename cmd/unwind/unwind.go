@@ -23,18 +23,20 @@ var (
 	ErrRunning = errors.New("the thread runs")
 )
 
-// How long the kernel may take: for memory and for what it knows itself, and
-// for files, which may have to come from a disk. What of a file comes later is
-// there for the next stack.
-const (
-	askLimit  = 50 * time.Millisecond
-	loadLimit = 250 * time.Millisecond
-	retry     = 10 * time.Second // after which a file that could not be read is tried again
-)
+// patience is how long the kernel may take: to ask, for memory and for what it
+// knows itself, and to load, for files, which may have to come from a disk. What
+// of a file comes later is there for the next stack.
+type patience struct{ ask, load time.Duration }
+
+var usual = patience{ask: 50 * time.Millisecond, load: 250 * time.Millisecond}
+
+// retry is when a file that could not be read is tried again.
+const retry = 10 * time.Second
 
 // Unwinder reads the stacks of one process.
 type Unwinder struct {
 	pid    int
+	limit  patience
 	mem    look.Memory
 	slots  slots
 	maps   []mapping
@@ -55,13 +57,16 @@ const maxNamed = 1 << 16
 
 // New returns an Unwinder of a process. It fails if the process is not there or
 // may not be read.
-func New(pid int) (*Unwinder, error) {
+func New(pid int) (*Unwinder, error) { return open(pid, usual) }
+
+func open(pid int, limit patience) (*Unwinder, error) {
 	if runtime.GOARCH != "amd64" {
 		return nil, fmt.Errorf("read stacks of process %d: not known how on %s", pid, runtime.GOARCH)
 	}
 	u := &Unwinder{
 		pid:    pid,
-		mem:    look.Patient(look.Process(pid), askLimit),
+		limit:  limit,
+		mem:    look.Patient(look.Process(pid), limit.ask),
 		slots:  make(slots, maxHanging),
 		images: map[mapping]*loaded{},
 	}
@@ -174,7 +179,7 @@ func (u *Unwinder) names(p place) []event.Frame {
 	frames := []event.Frame{{Func: fmt.Sprintf("code without a file at %#x", at), File: r.mapping.path}}
 	final := true
 	if r.image != nil {
-		frames, final = r.image.frames(at - r.bias)
+		frames, final = r.image.frames(at-r.bias, u.limit.load)
 	}
 	if final && len(u.named) < maxNamed {
 		u.named[at] = frames
@@ -204,7 +209,7 @@ func (u *Unwinder) posture(tid int) (posture, error) {
 		p, err := parsePosture(string(call))
 		p.counts = string(counts)
 		return p, err
-	}).wait(askLimit)
+	}).wait(u.limit.ask)
 }
 
 // parsePosture parses "202 0x7f… … 0x7ffd… 0x7f…": the call, its arguments, the
@@ -246,7 +251,7 @@ const maxMaps = 64 << 20
 func (u *Unwinder) readMaps() error {
 	b, err := ask(u.slots, func() ([]byte, error) {
 		return readUpTo(fmt.Sprintf("/proc/%d/maps", u.pid), maxMaps)
-	}).wait(askLimit)
+	}).wait(u.limit.ask)
 	if err != nil {
 		return fmt.Errorf("read what process %d has mapped: %w", u.pid, err)
 	}
@@ -276,7 +281,7 @@ func (u *Unwinder) code(addr uint64) (region, error) {
 		l = u.load(m)
 		u.images[m] = l
 	}
-	image, err := l.image.wait(loadLimit)
+	image, err := l.image.wait(u.limit.load)
 	if err == nil {
 		err = u.inPlace(l, image)
 	}

@@ -83,9 +83,10 @@ func alike(got, want []string) bool {
 	return true
 }
 
+// newUnwinder returns an Unwinder for machines that may be busy.
 func newUnwinder(t testing.TB, pid int) *Unwinder {
 	t.Helper()
-	u, err := New(pid)
+	u, err := open(pid, patience{time.Minute, time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
