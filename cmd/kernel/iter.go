@@ -19,7 +19,8 @@ import (
 	"github.com/lifesign-go/lifesign/event"
 )
 
-// InKernel is a thread as the kernel itself sees it.
+// InKernel is a thread as the kernel itself sees it. It is to be read and not
+// written to: several may share a stack.
 type InKernel struct {
 	PID, TID int
 	Comm     string
@@ -244,11 +245,19 @@ func (it *Iter) look(of linkTask, wanted func(*InKernel) bool) ([]InKernel, erro
 	if err != nil {
 		return nil, err
 	}
-	var list []InKernel
+	list := make([]InKernel, 0, len(raw)/recordSize)
+	var last []byte // the last one's record: threads that idle do so in the same place
 	for ; len(raw) >= recordSize; raw = raw[recordSize:] {
-		if r := it.parse(raw[:recordSize]); wanted(&r) {
-			list = append(list, r)
+		r := it.parse(raw[:recordSize])
+		if !wanted(&r) {
+			continue
 		}
+		if last != nil && sameStack(raw, last) {
+			r.Stack = list[len(list)-1].Stack
+		} else {
+			r.Stack = it.frames(raw[:recordSize])
+		}
+		last, list = raw, append(list, r)
 	}
 	for i := range list {
 		list[i].Lock.check()
@@ -320,13 +329,22 @@ func (it *Iter) parse(b []byte) InKernel {
 		State: letter(raw, order.Uint32(b[atExitState:])),
 		Raw:   raw,
 	}
-	if n := int64(order.Uint64(b[atFrames:])); n > 0 {
-		for i := 0; i < int(n)/8 && i < maxFrames; i++ {
-			r.Stack = append(r.Stack, it.symbols.name(order.Uint64(b[atStack+8*i:])))
-		}
-	}
 	r.Lock = parseLock(b)
 	return r
+}
+
+func sameStack(a, b []byte) bool {
+	return bytes.Equal(a[atFrames:atBlocker], b[atFrames:atBlocker]) && bytes.Equal(a[atStack:recordSize], b[atStack:recordSize])
+}
+
+// frames names the functions of a record's stack.
+func (it *Iter) frames(b []byte) (stack []string) {
+	order := binary.NativeEndian
+	n := int64(order.Uint64(b[atFrames:]))
+	for i := 0; i < int(n)/8 && i < maxFrames; i++ {
+		stack = append(stack, it.symbols.name(order.Uint64(b[atStack+8*i:])))
+	}
+	return stack
 }
 
 // parseLock returns nil if there is none.
@@ -361,13 +379,14 @@ func parseLock(b []byte) *Lock {
 }
 
 // check looks whether the owner still is. The lock names it by an address, at
-// which there may be the remains of a thread that has ended, or zeros.
+// which there may be the remains of a thread that has ended, or zeros. A thread
+// that has come to be there since is taken for the owner. The signal 0 is none; it
+// is asked by, as /proc may hide what others have.
 func (l *Lock) check() {
 	if l == nil || l.Owner == (event.Task{}) {
 		return
 	}
-	_, err := os.Lstat(fmt.Sprintf("/proc/%d/task/%d", l.Owner.PID, l.Owner.TID))
-	if l.Owner.PID <= 0 || l.Owner.TID <= 0 || errors.Is(err, os.ErrNotExist) {
+	if l.Owner.PID <= 0 || l.Owner.TID <= 0 || errors.Is(unix.Tgkill(l.Owner.PID, l.Owner.TID, 0), unix.ESRCH) {
 		l.Owner.State = "gone"
 	}
 }

@@ -312,6 +312,9 @@ func TestOwnerThatIsGone(t *testing.T) {
 	}{
 		{event.Task{PID: os.Getpid(), TID: os.Getpid(), State: "S"}, "S"},
 		{event.Task{PID: os.Getpid(), TID: 1 << 30, State: "S"}, "gone"},
+		{event.Task{PID: 1, TID: 1, State: "S"}, "S"},
+		{event.Task{PID: 2, TID: 2, State: "S"}, "S"}, // kthreadd
+		{event.Task{PID: 1, TID: os.Getpid(), State: "S"}, "gone"},
 		{event.Task{PID: 0, TID: 0, State: "R"}, "gone"},
 		{event.Task{}, ""},
 	} {
@@ -355,6 +358,7 @@ func BenchmarkThreads1000(b *testing.B) {
 	}
 	b.ReportAllocs()
 	b.ResetTimer()
+	defer cpuTime(b)()
 	for i := 0; i < b.N; i++ {
 		list, err := it.Threads(p.Process.Pid)
 		if err != nil || len(list) < 1000 {
@@ -363,8 +367,24 @@ func BenchmarkThreads1000(b *testing.B) {
 	}
 }
 
+// cpuTime reports this process's CPU time for one operation, which other programs
+// do not change.
+func cpuTime(b *testing.B) (stop func()) {
+	spent := func() time.Duration {
+		var u unix.Rusage
+		if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+			b.Fatal(err)
+		}
+		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	}
+	before := spent()
+	return func() { b.ReportMetric(float64((spent()-before).Microseconds())/float64(b.N), "cpu-µs/op") }
+}
+
 func BenchmarkBlocker(b *testing.B) {
 	it := iter(b)
+	b.ResetTimer()
+	defer cpuTime(b)()
 	for i := 0; i < b.N; i++ {
 		if _, err := it.Blocker(os.Getpid()); !errors.Is(err, ErrNotBlocked) {
 			b.Fatal(err)
@@ -373,6 +393,7 @@ func BenchmarkBlocker(b *testing.B) {
 }
 
 func BenchmarkLoad(b *testing.B) {
+	defer cpuTime(b)()
 	for i := 0; i < b.N; i++ {
 		it, err := NewIter()
 		if err != nil {
