@@ -243,7 +243,7 @@ func (q *inquiry) thread(inner int) (tid int, ok bool) {
 		return inner, err == nil
 	}
 	if q.seen == nil {
-		q.seen = &peers{}
+		q.seen = newPeers(nil)
 	}
 	p := q.seen
 	if tid, ok = p.inner[inner]; ok && q.inner(strconv.Itoa(tid)) == inner {

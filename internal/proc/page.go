@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/lifesign-go/lifesign/event"
 )
@@ -97,8 +98,15 @@ const maxMaps = 8 << 20
 // maps calls each with the process's mappings of files until that says false.
 // The kernel takes the lock of the address space for it: it is for threads that
 // are given up, and for those alone that wait for a page.
-func (k Kernel) maps(each func(mapped) bool) error {
-	f, err := os.Open(k.path("maps"))
+// While one reading of it hangs there is no other: the rest can still be asked.
+func (q *inquiry) maps(each func(mapped) bool) error {
+	if q.seen != nil {
+		if !atomic.CompareAndSwapInt32(q.seen.mapping, 0, 1) {
+			return errHanging
+		}
+		defer atomic.StoreInt32(q.seen.mapping, 0)
+	}
+	f, err := os.Open(q.path("maps"))
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,15 @@ type peers struct {
 	sockets map[uint64]*socketSeen
 	inner   map[int]int // threads by what they call themselves in their own PID namespace
 	innerAt time.Time
+	mapping *int32 // atomic: 1 while the process's list of mappings is read; one for all that follow each other
+}
+
+// newPeers returns what follows upon p, which knows nothing yet. p may be nil.
+func newPeers(p *peers) *peers {
+	if p == nil {
+		return &peers{mapping: new(int32)}
+	}
+	return &peers{mapping: p.mapping}
 }
 
 // Bounds of one pass over all processes, and how long what it found is good for.
@@ -38,7 +47,7 @@ const (
 // there may be others.
 func (q *inquiry) openers(link string) (list []opener, partial bool) {
 	if q.seen == nil {
-		q.seen = &peers{}
+		q.seen = newPeers(nil)
 	}
 	p := q.seen
 	if p.at.IsZero() || time.Since(p.at) > passLasts {

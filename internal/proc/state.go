@@ -119,9 +119,9 @@ func (t *Tasks) Resource(th *event.Thread) {
 	th.Depth = event.DepthResource
 	// What is given up must not write into th, nor into what comes after it.
 	own, call, seen := *th, k.call, t.seen
-	err := t.ask.do(func() { t.k.wait(&own, call, seen) })
+	err := t.deep.do(func() { t.k.wait(&own, call, seen) })
 	if err != nil {
-		t.seen = &peers{}
+		t.seen = newPeers(t.seen)
 		th.Resource = &event.Resource{Err: err.Error()}
 		return
 	}

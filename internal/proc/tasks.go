@@ -21,7 +21,7 @@ var ErrGone = errors.New("the process is gone")
 // gone it tells that, also if another thread has got its number.
 //
 // What may hang in the kernel is asked in threads that are given up after
-// TasksLimit, four at most at a time. A Tasks is for one goroutine at a time.
+// TasksLimit, four at most at a time of each kind. A Tasks is for one goroutine at a time.
 type Tasks struct {
 	k     Kernel
 	dir   int     // /proc/PID/task
@@ -34,7 +34,8 @@ type Tasks struct {
 	busy  *task  // whose descriptors must stay
 	text  [fileGuarded][]byte
 
-	ask  patience
+	ask  patience // for states
+	deep patience // for resources
 	seen *peers
 	q    *question // nil if the last one was given up
 }
@@ -72,7 +73,7 @@ func OpenTasks(k Kernel) (*Tasks, error) {
 	}
 	return &Tasks{
 		k: k, dir: dir, buf: make([]byte, 32<<10),
-		ask: newPatience(TasksLimit), seen: &peers{},
+		ask: newPatience(TasksLimit), deep: newPatience(TasksLimit), seen: newPeers(nil),
 	}, nil
 }
 

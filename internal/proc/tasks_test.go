@@ -241,6 +241,44 @@ func TestStateThatHangs(t *testing.T) {
 	until(t, func() bool { return descriptors() == before && held == own })
 }
 
+// Memory that cannot be read in time is not waited for, and what comes late is
+// written nowhere.
+func TestResourceThatHangs(t *testing.T) {
+	pid, told := start(t, "futex mutex")
+	k := real(pid)
+	hang := make(chan bool)
+	k.Read = func(uint64, []byte) error { <-hang; return nil }
+	tasks, err := OpenTasks(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tasks.Close()
+	id, _ := strconv.Atoi(told[0])
+	var th event.Thread
+	until(t, func() bool {
+		all, err := tasks.Counters(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, th = range all {
+			if th.ID == id {
+				break
+			}
+		}
+		tasks.State(&th)
+		return th.Call == "futex" && th.State == "S"
+	})
+	seen := tasks.seen
+	if tasks.Resource(&th); th.Resource == nil || !strings.Contains(th.Resource.Err, "has not told") || th.Depth != event.DepthResource || tasks.seen == seen {
+		t.Errorf("%+v", th.Resource)
+	}
+	close(hang)
+	until(t, func() bool { return len(tasks.deep.slots) == 0 })
+	if !strings.Contains(th.Resource.Err, "has not told") {
+		t.Errorf("%+v", th.Resource)
+	}
+}
+
 // A thread that has the number of one that is gone is another, also if nobody
 // asked in between: the held descriptor knows.
 func TestNumberThatComesAgain(t *testing.T) {

@@ -58,7 +58,7 @@ func asked(t *testing.T, pid int, tid string, call string, first ...string) even
 				if th.Resource == nil || th.Resource.Err == "" && !tasks.seen.partial {
 					return th
 				}
-				tasks.seen = &peers{} // the machine is busy: there was no time for it
+				tasks.seen = newPeers(tasks.seen) // the machine is busy: there was no time for it
 			}
 		}
 	}
