@@ -19,6 +19,7 @@ type opener struct{ pid, fd int }
 // one pass over all processes found it, and how sockets have moved.
 type peers struct {
 	at      time.Time // of the pass, zero if there was none
+	limit   time.Duration
 	has     map[string][]opener
 	partial bool // some processes could not be asked, or there was no time for them
 	sockets map[uint64]*socketSeen
@@ -30,9 +31,9 @@ type peers struct {
 // newPeers returns what follows upon p, which knows nothing yet. p may be nil.
 func newPeers(p *peers) *peers {
 	if p == nil {
-		return &peers{mapping: new(int32)}
+		return &peers{limit: maxPass, mapping: new(int32)}
 	}
-	return &peers{mapping: p.mapping}
+	return &peers{limit: p.limit, mapping: p.mapping}
 }
 
 // Bounds of one pass over all processes, and how long what it found is good for.
@@ -72,7 +73,7 @@ func (p *peers) pass(k Kernel) {
 		d.Close()
 		p.partial = p.partial || err != nil && !gone(err) && len(names) > 0
 		for _, name := range names {
-			if links++; links > maxLinks || links%64 == 0 && time.Since(p.at) > maxPass {
+			if links++; links > maxLinks || links%64 == 0 && time.Since(p.at) > p.limit {
 				p.partial = true
 				return
 			}
