@@ -124,7 +124,7 @@ func (a *agent) watch() {
 			return
 		case <-late.C:
 			if !a.known {
-				a.tell.say("nothing is watched but its threads: the program has no hooks, or those of another lifesign (lifesign build weaves them in)")
+				a.tell.say(a.unwoven())
 			}
 			continue
 		case <-tick.C:
@@ -153,6 +153,15 @@ func (a *agent) pause() time.Duration {
 		return hurry
 	}
 	return period
+}
+
+// unwoven says what is watched of a program that does not claim the page.
+func (a *agent) unwoven() string {
+	what := "nothing is watched"
+	if a.threads != nil {
+		what += " but its threads"
+	}
+	return what + ": the program has no hooks, or those of another lifesign (lifesign build weaves them in)"
 }
 
 // claimed looks after a program that has claimed the page, and reports whether

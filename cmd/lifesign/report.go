@@ -22,7 +22,7 @@ type reporter struct {
 	all   bool
 	name  string
 	pid   int
-	stuck int // findings told, not muted, of things that are stuck
+	stuck int // findings told, not muted, of what is stuck or has vanished
 }
 
 func newReporter(out io.Writer, o runOptions) (*reporter, error) {
@@ -71,7 +71,7 @@ func (r *reporter) finding(f event.Finding) {
 	if muted {
 		return
 	}
-	if f.Verdict == event.Stuck {
+	if f.Verdict == event.Stuck || f.Verdict == event.Vanished {
 		r.stuck++
 	}
 	io.WriteString(r.out, shorten(tell.Text(f, r.name, r.pid)))

@@ -19,7 +19,8 @@ const runUsage = `usage: lifesign run [FLAGS] PACKAGE [ARGS…]
        lifesign run [FLAGS] -- COMMAND [ARGS…]
 
 Run weaves lifesign's hooks into a program, builds it, runs it and reports what
-is stuck in it. PACKAGE is a main package or its files, named as for go run. After "--" comes
+is stuck in it, by what the hooks note and by what the kernel tells of its
+threads; of a program without hooks by the latter alone. PACKAGE is a main package or its files, named as for go run. After "--" comes
 a command that is run as it is: a program made by lifesign build, or a script
 that starts one.
 
@@ -41,7 +42,8 @@ are:
                    the JSON file, as muted
   -all             also report what takes no action: waits that last long and are
                    slow, or of which lifesign cannot tell
-  -fail            end with status 3 if anything was found stuck
+  -fail            end with status 3 if anything was found stuck, or a thread has
+                   vanished
 `
 
 // exitFinding is the status of run -fail after a finding.

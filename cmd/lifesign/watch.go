@@ -38,7 +38,8 @@ they did where that can be seen. An interrupt ends it too, with status 0.
   -all             also say when the worst of the threads is slow, starved, spinning
                    or cannot be judged, for two seconds at least, and when that is
                    over
-  -fail            end with status 3 if anything was found stuck
+  -fail            end with status 3 if anything was found stuck, or a thread has
+                   vanished
 `
 
 // leastEvery is the least time between two looks: to look more often than the
