@@ -516,6 +516,11 @@ func TestCellsAreProbed(t *testing.T) {
 	if got := cached(g, 1e9+1); got != nil {
 		t.Errorf("a goroutine is given the cell of another, %p", got)
 	}
+	for n := uintptr(0); n < page.CellCap; n += page.CellCap / 64 {
+		if c := cached(n<<cellDrop, 0); c != nil {
+			t.Errorf("where goroutines cannot be told apart all have cell %p", c)
+		}
+	}
 	if c := find(g+probes, 2e9); c != nil || vitals.Header.CellsLost != 1 {
 		t.Errorf("one too many has cell %p, %d are lost", c, vitals.Header.CellsLost)
 	}

@@ -67,8 +67,10 @@ func self() *page.Cell {
 }
 
 // cached returns the cell of goroutine id on g if it is the one it hashes to.
+// Nobody has the number 0, which cells have that are nobody's: where goroutines
+// cannot be told apart, it is all that identity knows.
 func cached(g uintptr, id uint64) *page.Cell {
-	if c := cellAt(place(g, 0)); atomic.LoadUint64(&c.ID) == id {
+	if c := cellAt(place(g, 0)); id != 0 && atomic.LoadUint64(&c.ID) == id {
 		return c
 	}
 	return nil
