@@ -53,7 +53,7 @@ func (q *inquiry) onChild(r *event.Resource) error {
 // chosen returns the children that wait4 waits for: one by its number, all of a
 // group, or all. Numbers are those of the process's own PID namespace.
 func (q *inquiry) chosen(want int) (pids []int) {
-	nested := q.nested()
+	nested, _ := q.nested()
 	for _, pid := range q.children(0) {
 		own := pid
 		if nested {

@@ -87,3 +87,33 @@ func TestWhatIsLeft(t *testing.T) {
 		}
 	}
 }
+
+// That an owner is no more is a proof: it takes a kernel that tells what threads
+// call themselves, and a mutex that is no other process's.
+func TestOwnersThatAreGone(t *testing.T) {
+	const switches = "voluntary_ctxt_switches:\t40\nnonvoluntary_ctxt_switches:\t2\n"
+	for name, test := range map[string]struct {
+		status string
+		kind   byte
+		want   []event.Task
+		err    string
+	}{
+		"an owner that is gone":       {"NSpid:\t7\n", 0, []event.Task{{PID: 7, TID: 99, State: stateGone}}, ""},
+		"in another namespace, gone":  {"NSpid:\t7\t1\n", 0, nil, "not all threads could be asked"}, // thread 8 does not tell
+		"before Linux 4.1":            {"", 0, nil, "NSpid"},
+		"shared":                      {"NSpid:\t7\n", kindShared, nil, "is gone, or is in another PID namespace"},
+		"shared in another namespace": {"NSpid:\t7\t1\n", kindShared, nil, "not all threads could be asked"},
+	} {
+		k := world(t, "202 0x1000 0x0 0x2 0x0 0x0 0x0 0x7ffc 0x45f0")
+		k.Read = func(_ uint64, buf []byte) error {
+			copy(buf, []byte{0: 2, 8: 99, 12: 1, 16: test.kind, 39: 0})
+			return nil
+		}
+		overwrite(t, k.path("status"), test.status+switches)
+		th := k.Thread(8)
+		r := th.Resource
+		if r == nil || r.Kind != event.OnMutex || r.Name != "the mutex at 0x1000" || !reflect.DeepEqual(r.Holders, test.want) || !strings.Contains(r.Err, test.err) {
+			t.Errorf("%s: %+v, want %+v, %q", name, r, test.want, test.err)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package proc
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -113,7 +114,7 @@ func (q *inquiry) onFutex(r *event.Resource) error {
 		}
 		q.join(addr, value, r)
 	case value&wordWaiters != 0 && word&wordTID == value&wordTID:
-		if tid, own := q.thread(int(value & wordTID)); own && q.namesOwner(addr, value&wordTID) {
+		if tid, own, _ := q.thread(int(value & wordTID)); own && q.namesOwner(addr, value&wordTID) {
 			r.Kind, r.Name = event.OnMutex, fmt.Sprintf("the mutex at %#x", addr)
 			r.Holders = []event.Task{q.Task(q.PID, tid)}
 		}
@@ -188,7 +189,7 @@ func (q *inquiry) join(addr uint64, value uint32, r *event.Resource) {
 	if le := binary.LittleEndian; le.Uint64(buf[:]) != addr-tidAt || le.Uint64(buf[selfAt:]) != addr-tidAt {
 		return
 	}
-	if tid, own := q.thread(int(value)); own && tid != q.th.ID {
+	if tid, own, _ := q.thread(int(value)); own && tid != q.th.ID {
 		r.Kind, r.Name = event.OnJoin, fmt.Sprintf("the end of thread %d", tid)
 		r.Holders = []event.Task{q.Task(q.PID, tid)}
 	}
@@ -196,76 +197,111 @@ func (q *inquiry) join(addr uint64, value uint32, r *event.Resource) {
 
 // owned is for a mutex that names its owner by the number that this has in the
 // process's own PID namespace. If no thread there has that number, the owner is
-// gone, or, of a shared mutex, in another process.
+// gone. Of a mutex that processes share it may be in another one, and in another
+// namespace.
 func (q *inquiry) owned(addr uint64, owner int, shared bool, r *event.Resource) error {
 	r.Kind, r.Name = event.OnMutex, fmt.Sprintf("the mutex at %#x", addr)
 	if owner == 0 {
-		return fmt.Errorf("it names no owner")
+		return errors.New("it names no owner")
 	}
-	tid, own := q.thread(owner)
+	tid, own, err := q.thread(owner)
 	switch {
+	case err != nil:
+		return fmt.Errorf("whether its owner, thread %d, is there: %w", owner, err)
 	case own:
 		r.Holders = []event.Task{q.Task(q.PID, tid)}
 	case !shared:
 		r.Holders = []event.Task{{PID: q.PID, TID: owner, State: stateGone}}
-	case q.nested():
-		return fmt.Errorf("its owner, %d in the process's own PID namespace, is a thread of another process", owner)
 	default:
-		// Any thread has a directory in /proc, though it is not listed.
-		pid := owner
-		if b, err := os.ReadFile(q.of(owner).path("status")); err == nil {
-			if s, err := parseStatus(b); err == nil {
-				pid = s.process
-			}
-		}
-		r.Holders = []event.Task{q.Task(pid, owner)}
+		return q.stranger(owner, r)
 	}
 	return nil
 }
 
-// nested reports whether the process is in another PID namespace than /proc
-// shows.
-func (k Kernel) nested() bool {
-	b, err := os.ReadFile(k.path("status"))
+// stranger finds an owner in another process. Any thread has a directory in
+// /proc, though it is not listed.
+func (q *inquiry) stranger(owner int, r *event.Resource) error {
+	if nested, err := q.nested(); nested || err != nil {
+		return fmt.Errorf("its owner, %d in the process's own PID namespace, is a thread of another process", owner)
+	}
+	b, err := os.ReadFile(q.of(owner).path("status"))
 	if err != nil {
-		return false
+		return fmt.Errorf("its owner, %d, is gone, or is in another PID namespace", owner)
 	}
 	s, err := parseStatus(b)
-	return err == nil && s.nested
+	if err != nil {
+		return err
+	}
+	r.Holders = []event.Task{q.Task(s.process, owner)}
+	return nil
 }
 
+var errNoNamespaces = errors.New("this kernel does not tell what threads call themselves (NSpid, since Linux 4.1)")
+
+// nested reports whether the process is in another PID namespace than /proc
+// shows.
+func (k Kernel) nested() (bool, error) {
+	b, err := os.ReadFile(k.path("status"))
+	if err != nil {
+		return false, err
+	}
+	s, err := parseStatus(b)
+	if err == nil && s.inner == 0 {
+		err = errNoNamespaces
+	}
+	return s.nested, err
+}
+
+// freshInner is how long what threads call themselves is good for. Who has stood
+// for a while waits for nobody who has come since.
+const freshInner = 50 * time.Millisecond
+
 // thread returns the thread of the process that calls itself by a number. What a
-// thread calls itself is its number in its own PID namespace; before Linux 4.1
-// nobody tells that, and it is taken to be the one that /proc shows.
-func (q *inquiry) thread(inner int) (tid int, ok bool) {
-	if !q.nested() {
-		_, err := os.ReadFile(q.path("task", strconv.Itoa(inner), "comm"))
-		return inner, err == nil
+// thread calls itself is its number in its own PID namespace. Without an error
+// it is certain that there is none if ok is false.
+func (q *inquiry) thread(inner int) (tid int, ok bool, err error) {
+	nested, err := q.nested()
+	if !nested {
+		_, e := os.ReadFile(q.path("task", strconv.Itoa(inner), "comm"))
+		switch {
+		case e == nil:
+			return inner, true, nil
+		case !gone(e):
+			return 0, false, e
+		}
+		return 0, false, err
 	}
 	if q.seen == nil {
 		q.seen = newPeers(nil)
 	}
 	p := q.seen
 	if tid, ok = p.inner[inner]; ok && q.inner(strconv.Itoa(tid)) == inner {
-		return tid, true
+		return tid, true, nil
 	}
-	if time.Since(p.innerAt) < passLasts {
-		return 0, false
-	}
-	p.inner, p.innerAt = map[int]int{}, time.Now()
-	d, err := os.Open(q.path("task"))
-	if err != nil {
-		return 0, false
-	}
-	names, _ := d.Readdirnames(-1)
-	d.Close()
-	for _, name := range names {
-		if tid, err := strconv.Atoi(name); err == nil {
-			p.inner[q.inner(name)] = tid
+	if time.Since(p.innerAt) > freshInner {
+		d, err := os.Open(q.path("task"))
+		if err != nil {
+			return 0, false, err
+		}
+		names, err := d.Readdirnames(-1)
+		d.Close()
+		if err != nil {
+			return 0, false, err
+		}
+		p.inner, p.innerAt = map[int]int{}, time.Now()
+		for _, name := range names {
+			if tid, err := strconv.Atoi(name); err == nil {
+				p.inner[q.inner(name)] = tid
+			}
 		}
 	}
 	tid, ok = p.inner[inner]
-	return tid, ok && inner != 0
+	if !ok && p.inner[0] != 0 {
+		// One could not be asked: it was about to end, or is the one.
+		p.innerAt = time.Time{}
+		return 0, false, errors.New("not all threads could be asked")
+	}
+	return tid, ok && inner != 0, nil
 }
 
 // inner returns what a thread calls itself, 0 if that is not known.

@@ -241,3 +241,24 @@ func FuzzResources(f *testing.F) {
 		}
 	})
 }
+
+// A connection moves when its peer does something, not when its own process does.
+func TestConnectionsThatMove(t *testing.T) {
+	q := inquiry{seen: newPeers(nil)}
+	for i, step := range []struct {
+		what                    string
+		sent, came, retransmits uint64
+		moved                   uint64
+	}{
+		{"as it was found", 100, 0, 0, 0}, {"nothing", 100, 0, 0, 0}, {"the process sends", 150, 0, 0, 0}, {"it is sent again", 150, 0, 3, 0},
+		{"an acknowledgement", 50, 0, 3, 1}, {"nothing", 50, 0, 3, 1}, {"an acknowledgement, and as much is sent", 50, 0, 0, 2},
+		{"something comes", 50, 10, 0, 3}, {"it is read", 50, 0, 0, 4},
+	} {
+		if got := q.moved(&sock{inode: 7, sent: step.sent, came: step.came, retransmits: step.retransmits}); got != step.moved {
+			t.Errorf("step %d, %s: moved %d times, want %d", i, step.what, got, step.moved)
+		}
+	}
+	if got := q.moved(&sock{inode: 8, sent: 1}); got != 0 {
+		t.Errorf("another one has moved %d times", got)
+	}
+}

@@ -424,3 +424,41 @@ func BenchmarkState(b *testing.B) {
 		})
 	}
 }
+
+func TestTaskAndComm(t *testing.T) {
+	pid, told := start(t, "sleep")
+	k := real(pid)
+	if got := k.Comm(); got != "proc.test" {
+		t.Errorf("it is called %q", got)
+	}
+	process := k.Task(pid, 0)
+	if process.PID != pid || process.TID != 0 || process.Comm != "proc.test" || process.State == "" || process.RanNS <= 0 {
+		t.Errorf("the process: %+v", process)
+	}
+	tid, _ := strconv.Atoi(told[0])
+	thread := k.Task(pid, tid)
+	if thread.PID != pid || thread.TID != tid || thread.Comm != "proc.test" || thread.State == "" || thread.RanNS <= 0 || thread.RanNS > process.RanNS {
+		t.Errorf("the thread: %+v, of %+v", thread, process)
+	}
+	gone := Kernel{Proc: "/proc", PID: maxTID}
+	if got := gone.Comm(); got != "" {
+		t.Errorf("nobody is called %q", got)
+	}
+	for _, tid := range []int{0, maxTID} {
+		if got, want := gone.Task(maxTID, tid), (event.Task{PID: maxTID, TID: tid, State: stateGone}); got != want {
+			t.Errorf("nobody: %+v, want %+v", got, want)
+		}
+	}
+}
+
+func FuzzEntries(f *testing.F) {
+	f.Add([]byte("\x01\x00\x00\x00\x00\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00\x18\x00\x0442\x00\x00\x00"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for rounds, rest := 0, b; len(rest) > 0; rounds++ {
+			var name []byte
+			if name, rest = entryName(rest); len(name) > len(b) || rounds > len(b) {
+				t.Fatalf("%q in %q", name, b)
+			}
+		}
+	})
+}
