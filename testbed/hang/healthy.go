@@ -37,8 +37,8 @@ func healthyTable(ctx context.Context, r runner, subjects string, d time.Duratio
 	ctx, stop := context.WithCancel(ctx)
 	defer func() {
 		stop()
-		if err != nil {
-			err = fmt.Errorf("%w: %s", err, s.said())
+		if err != nil && !errors.Is(err, errNotAsExpected) {
+			err = fmt.Errorf("%w; the programs say: %s", err, s.said())
 		}
 		err = errors.Join(err, s.end())
 	}()
@@ -64,10 +64,8 @@ func healthyTable(ctx context.Context, r runner, subjects string, d time.Duratio
 		}
 		reports = append(reports, rep)
 	}
-	if err := follow(ctx, s, reports, d, failed); err != nil {
-		return err
-	}
-	return printReports(out, reports)
+	err = follow(ctx, s, reports, d, failed)
+	return errors.Join(err, printReports(out, reports))
 }
 
 // watch has lifesign watch a service.
@@ -109,7 +107,7 @@ func follow(ctx context.Context, s *stage, reports []*report, d time.Duration, f
 func (rep *report) read() error {
 	select {
 	case <-rep.watcher.ended:
-		return fmt.Errorf("lifesign watch of %s has ended: %v", rep.name, rep.watcher.err)
+		return fmt.Errorf("lifesign watch of %s has ended: %v: %s", rep.name, rep.watcher.err, rep.watcher.said())
 	default:
 	}
 	if err := rep.watcher.look(); err != nil {

@@ -128,8 +128,19 @@ func (f finding) String() string {
 type watcher struct {
 	*process
 	file string
+	log  string
 	read int64 // bytes of the file that were read
 	all  []finding
+}
+
+// said returns the end of what the watch has said for people, or why it crashed.
+func (w *watcher) said() string {
+	data, err := os.ReadFile(w.log)
+	if err != nil {
+		return err.Error()
+	}
+	const most = 16 << 10
+	return string(data[max(0, len(data)-most):])
 }
 
 // watch has lifesign watch processes, and returns when it does. The flags have
@@ -148,6 +159,7 @@ func watch(s *stage, flags []string, pids ...int) (*watcher, error) {
 		return nil, err
 	}
 	defer log.Close()
+	w.log = log.Name()
 	cmd := exec.Command(filepath.Join(s.bin, "lifesign"), args...)
 	cmd.Stderr = log
 	if w.process, err = s.start(cmd); err != nil {

@@ -89,6 +89,13 @@ func (o *outcome) follow(ctx context.Context, c scenario, p *performance, w *wat
 		if err := w.look(); err != nil {
 			return err
 		}
+		select {
+		case <-w.ended:
+			if !gone(p.target.pid) {
+				return fmt.Errorf("lifesign watch has ended: %v: %s", w.err, w.said())
+			}
+		default:
+		}
 		o.sort(c, p, w)
 	}
 	return nil
