@@ -22,6 +22,10 @@
 // torn down) is asked in threads that are given up; a file that comes late is
 // there for a later question.
 //
+// A stack of eight functions takes 0.15 to 0.5 ms of CPU time, the first one of a
+// small program 8 ms, for the C library's tables (go test -bench Stack ./unwind,
+// in cmd).
+//
 // An Unwinder is for one goroutine at a time. It knows x86-64 and no other
 // architecture.
 package unwind
