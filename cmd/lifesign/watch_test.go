@@ -36,10 +36,7 @@ func TestPauses(t *testing.T) {
 	sample := func(at int64, why string) string {
 		return p.look(event.Sample{At: at, Process: event.Process{Paused: why}})
 	}
-	var got []string
-	for _, s := range []string{sample(1e9, ""), sample(2e9, "frozen"), sample(3e9, "frozen"), sample(4e9, "stopped"), sample(5e9, ""), sample(6e9, "")} {
-		got = append(got, s)
-	}
+	got := []string{sample(1e9, ""), sample(2e9, "frozen"), sample(3e9, "frozen"), sample(4e9, "stopped"), sample(5e9, ""), sample(6e9, "")}
 	if got, want := strings.Join(got, "|"), "|paused: frozen||paused: stopped|goes on, after 1.00 s|"; got != want {
 		t.Errorf("told %q, want %q", got, want)
 	}
