@@ -310,7 +310,12 @@ func socketsOf(pid int) (Answer, string) {
 }
 
 // otherNetworks cannot be tried without one; to enter it takes this right.
-func (m *Machine) otherNetworks() (Answer, string) { return m.capable(capSysAdmin), "" }
+func (m *Machine) otherNetworks() (Answer, string) {
+	if a, _ := socketsOf(os.Getpid()); a != Yes {
+		return Unknown, "not even of this one"
+	}
+	return m.capable(capSysAdmin), ""
+}
 
 func (m *Machine) userfaultfd() (Answer, string) {
 	const userModeOnly = 1 // UFFD_USER_MODE_ONLY, which takes no right since Linux 5.11
