@@ -16,8 +16,9 @@ import (
 // effect is what an instruction of a function comes to, by itself or by what it
 // calls.
 type effect struct {
-	at   ssa.Instruction // nil if it may be any
-	does bits
+	at    ssa.Instruction // nil if it may be any
+	does  bits
+	lasts bool // it may still do it while a call at that place lasts
 }
 
 // outlook is what is ahead in one function.
@@ -33,19 +34,20 @@ type outlook struct {
 type placed struct {
 	index int
 	does  bits
+	lasts bool
 }
 
 // effects returns what the instructions of function n come to.
 func (t *tabler) effects(n int32) (out []effect) {
-	for k, to := range t.next[n] {
-		if does := t.reaches[t.component[to]]; does != nil {
-			out = append(out, effect{t.at[n][k], does})
+	for _, e := range t.next[t.standing(n)] {
+		if does := t.reaches[t.component[e.to]]; does != nil {
+			out = append(out, effect{e.at, does, e.lasts})
 		}
 	}
 	for _, s := range t.serves[n] {
 		does := make(bits, t.words)
 		does.add(s.need)
-		out = append(out, effect{s.at, does})
+		out = append(out, effect{s.at, does, false})
 	}
 	return out
 }
@@ -86,25 +88,25 @@ func (t *tabler) ahead(n int32) map[int]bits {
 // place sorts the effects by where they happen. Deferred calls happen at the
 // end of the function, wherever that is.
 func (o *outlook) place(fn *ssa.Function, effects []effect) {
-	at := make(map[ssa.Instruction][]bits)
+	at := make(map[ssa.Instruction][]effect)
 	for _, e := range effects {
 		if _, deferred := e.at.(*ssa.Defer); e.at == nil || deferred || e.at.Block() == fn.Recover {
 			o.always.or(e.does)
 			continue
 		}
-		at[e.at] = append(at[e.at], e.does)
+		at[e.at] = append(at[e.at], e)
 	}
 	for _, b := range fn.Blocks {
 		for k, i := range b.Instrs {
-			for _, does := range at[i] {
-				o.within[b] = append(o.within[b], placed{k, does})
+			for _, e := range at[i] {
+				o.within[b] = append(o.within[b], placed{k, e.does, e.lasts})
 			}
 			delete(at, i)
 		}
 	}
 	for _, rest := range at { // of no block of fn
-		for _, does := range rest {
-			o.always.or(does)
+		for _, e := range rest {
+			o.always.or(e.does)
 		}
 	}
 }
@@ -142,7 +144,7 @@ func (o *outlook) add(line int, b *ssa.BasicBlock, k int) {
 	}
 	l.or(o.beyond[b])
 	for _, p := range o.within[b] {
-		if p.index > k {
+		if p.index > k || p.index == k && p.lasts {
 			l.or(p.does)
 		}
 	}

@@ -25,7 +25,7 @@ func BenchmarkProgram(b *testing.B) {
 		{"etcd", "etcd", ".", "go.etcd.io/etcd/...,go.etcd.io/raft/...,go.etcd.io/bbolt/..."},
 		{"etcd-all", "etcd", ".", "all"},
 		{"nats", "nats7458", "github.com/nats-io/nats-server/v2", "github.com/nats-io/..."},
-		{"raft", "raft503", ".", "go.etcd.io/raft/..."},
+		{"raft", "raft503", ".", "github.com/hashicorp/..."},
 	} {
 		b.Run(p.name, func(b *testing.B) {
 			var load, analyse, cpu time.Duration

@@ -130,9 +130,9 @@ func (t *tabler) union(funcs []int32) bits {
 // those that lead to it are.
 func (t *tabler) components() {
 	const none = -1
-	order := make([]int32, len(t.funcs)) // in which they were visited, from 1
-	low := make([]int32, len(t.funcs))
-	t.component = make([]int32, len(t.funcs))
+	order := make([]int32, len(t.next)) // in which they were visited, from 1
+	low := make([]int32, len(t.next))
+	t.component = make([]int32, len(t.next))
 	for i := range t.component {
 		t.component[i] = none
 	}
@@ -149,7 +149,7 @@ func (t *tabler) components() {
 		stack = append(stack, n)
 		frames = append(frames, frame{fn: n})
 	}
-	for root := range t.funcs {
+	for root := range t.next {
 		if order[root] == 0 {
 			visit(int32(root))
 		}
@@ -157,7 +157,7 @@ func (t *tabler) components() {
 			top := &frames[len(frames)-1]
 			n := top.fn
 			if top.at < len(t.next[n]) {
-				to := t.next[n][top.at]
+				to := t.next[n][top.at].to
 				top.at++
 				switch {
 				case order[to] == 0:
@@ -201,9 +201,13 @@ func (t *tabler) complete(funcs []int32) {
 		out.or(b)
 	}
 	for _, n := range funcs {
-		add(t.contains[n])
-		for _, to := range t.next[n] {
-			if c := t.component[to]; c != id {
+		if bare, ok := t.bare[n]; ok {
+			add(t.contains[bare])
+		} else {
+			add(t.contains[n])
+		}
+		for _, e := range t.next[n] {
+			if c := t.component[e.to]; c != id {
 				add(t.reaches[c])
 			}
 		}
@@ -338,7 +342,7 @@ func (t *tabler) aheadAt(active []extent, ahead map[int32]map[int]bits, line int
 		if last := active[len(active)-1]; e.from != last.from || e.to != last.to {
 			break
 		}
-		all := t.reaches[t.component[e.fn]]
+		all := t.reaches[t.component[t.standing(e.fn)]]
 		whole.or(all)
 		contains.or(t.contains[e.fn])
 		if some := ahead[e.fn][line]; some != nil {
@@ -363,7 +367,7 @@ func (t *tabler) line(active []extent, line int) int {
 	clear(contains)
 	for i := len(active) - 1; i >= 0; i-- {
 		e := active[i]
-		reaches.or(t.reaches[t.component[e.fn]])
+		reaches.or(t.reaches[t.component[t.standing(e.fn)]])
 		contains.or(t.contains[e.fn])
 		whole := e.from < line && line < e.to
 		if whole && (i == 0 || active[i-1].from != e.from || active[i-1].to != e.to) {

@@ -19,7 +19,8 @@ type origins struct {
 	global map[*ssa.Global][]ssa.Value
 	taken  typeutil.Map // signature → []*ssa.Function
 
-	operands []*ssa.Value // of the instruction looked at
+	operands        []*ssa.Value // of the instruction looked at
+	implementations func(call *ssa.CallCommon) []*ssa.Function
 }
 
 func newOrigins() *origins {
@@ -252,18 +253,28 @@ func (q *query) results(call *ssa.Call, i int) {
 	}
 	known := false
 	for _, e := range node.Out {
-		if e.Site != ssa.CallInstruction(call) || e.Callee.Func.Blocks == nil {
-			continue
-		}
-		known = true
-		for _, b := range e.Callee.Func.Blocks {
-			if r, ok := b.Instrs[len(b.Instrs)-1].(*ssa.Return); ok && i < len(r.Results) {
-				q.value(r.Results[i])
-			}
+		if e.Site == ssa.CallInstruction(call) && e.Callee.Func.Blocks != nil {
+			known = true
+			q.returned(e.Callee.Func, i)
 		}
 	}
-	if !known {
+	switch {
+	case known:
+	case call.Call.IsInvoke():
+		for _, m := range q.implementations(&call.Call) {
+			q.returned(m, i)
+		}
+	default:
 		q.lost(call)
+	}
+}
+
+// returned follows result i of fn.
+func (q *query) returned(fn *ssa.Function, i int) {
+	for _, b := range fn.Blocks {
+		if r, ok := b.Instrs[len(b.Instrs)-1].(*ssa.Return); ok && i < len(r.Results) {
+			q.value(r.Results[i])
+		}
 	}
 }
 

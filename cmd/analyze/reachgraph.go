@@ -11,20 +11,33 @@ import (
 	"golang.org/x/tools/go/types/typeutil"
 
 	"github.com/lifesign-go/lifesign/cmd/load"
+	serving "github.com/lifesign-go/lifesign/internal/reach"
 )
+
+// edge is one that leads from a function to another.
+type edge struct {
+	to    int32
+	at    ssa.Instruction // where; nil if it may be anywhere
+	lasts bool            // it is still ahead while the call at that place lasts
+}
 
 // flow is the call graph as who-serves-whom needs it, which must miss nothing:
 // that of variable types analysis, and what that leaves out. Functions are
-// numbered.
+// numbered. One that is lent functions, see lending, has two numbers: by itself
+// it leads to all that it is ever given; as it is called by others, which lead to
+// what they give it themselves, it does not.
 type flow struct {
 	prog        *load.Program
 	program     *ssa.Program
 	funcs       []*ssa.Function
 	number      map[*ssa.Function]int32
-	next        [][]int32
-	at          [][]ssa.Instruction // of each of next: where; nil if it may be anywhere
-	spontaneous []int32             // what the runtime starts by itself
-	first       []int32             // what it starts the program with
+	called      []int32         // numbers of functions as others call them
+	bare        map[int32]int32 // what of those the numbers by themselves are
+	bottom      map[int32]bool  // functions below which on a stack there may be nobody who called them
+	lending     *lending
+	next        [][]edge
+	spontaneous []int32 // what the runtime starts by itself
+	first       []int32 // what it starts the program with
 	origins     *origins
 	methods     map[string][]types.Type // types that values in interfaces can have, by names of their methods
 }
@@ -32,12 +45,22 @@ type flow struct {
 func newFlow(prog *load.Program, program *ssa.Program, funcs []*ssa.Function, graph *callgraph.Graph, origins *origins) *flow {
 	f := &flow{
 		prog: prog, program: program, funcs: funcs,
-		number: make(map[*ssa.Function]int32, len(funcs)), next: make([][]int32, len(funcs)), at: make([][]ssa.Instruction, len(funcs)),
+		number: make(map[*ssa.Function]int32, len(funcs)),
+		called: make([]int32, len(funcs)), bare: make(map[int32]int32), bottom: make(map[int32]bool), lending: lend(funcs),
 		origins: origins, methods: make(map[string][]types.Type),
 	}
+	origins.implementations = f.implementations
 	for i, fn := range funcs {
-		f.number[fn] = int32(i)
+		f.number[fn], f.called[i] = int32(i), int32(i)
 	}
+	n := len(funcs)
+	for i, fn := range funcs {
+		if f.lending.has[fn] {
+			f.called[i], f.bare[int32(n)] = int32(n), int32(i)
+			n++
+		}
+	}
+	f.next = make([][]edge, n)
 	for _, t := range program.RuntimeTypes() {
 		set := program.MethodSets.MethodSet(t)
 		for i := range set.Len() {
@@ -52,6 +75,7 @@ func newFlow(prog *load.Program, program *ssa.Program, funcs []*ssa.Function, gr
 	}
 	f.reflection()
 	f.exported()
+	f.sink()
 	return f
 }
 
@@ -87,13 +111,6 @@ func (f *flow) function(from int32, fn *ssa.Function, node *callgraph.Node) {
 	}
 }
 
-func (f *flow) edge(from int32, to *ssa.Function, at ssa.Instruction) {
-	if n, ok := f.number[to]; ok {
-		f.next[from] = append(f.next[from], n)
-		f.at[from] = append(f.at[from], at)
-	}
-}
-
 // handsOn adds the functions that fn gives to one without a body: assembly, C,
 // or another package's by linkname. That calls them at once or later.
 func (f *flow) handsOn(from int32, fn *ssa.Function, call ssa.CallInstruction) {
@@ -105,6 +122,7 @@ func (f *flow) handsOn(from int32, fn *ssa.Function, call ssa.CallInstruction) {
 		}
 		for _, g := range f.origins.functions(a) {
 			f.edge(from, g, nil) // now or later
+			f.alone(g)
 			if !own {
 				f.spontaneously(g)
 			}
@@ -116,6 +134,7 @@ func (f *flow) handsOn(from int32, fn *ssa.Function, call ssa.CallInstruction) {
 func (f *flow) spontaneously(fn *ssa.Function) {
 	if n, ok := f.number[fn]; ok {
 		f.spontaneous = append(f.spontaneous, n)
+		f.alone(fn)
 	}
 }
 
@@ -143,30 +162,44 @@ func (f *flow) starts(fn *ssa.Function) {
 }
 
 // unresolved adds what a call can lead to for which variable types analysis has
-// nothing: the value came through unsafe code or reflection, or it is nil.
+// nothing: the value came through unsafe code or reflection, or it is nil. What
+// package runtime calls that way is deferred by functions that are on the stack
+// below it, or spontaneous, or what it starts the program with.
 func (f *flow) unresolved(from int32, fn *ssa.Function, at ssa.CallInstruction) {
 	call := at.Common()
 	if fullNameOf(fn) == "time.goFunc" {
 		return // it starts what AfterFunc was given, see starters
 	}
 	if !call.IsInvoke() {
+		if p := packageOf(fn); p != nil && serving.IsRuntime(p.Pkg.Path()) {
+			return
+		}
 		for _, g := range f.origins.functions(call.Value) {
 			f.edge(from, g, at)
 		}
 		return
 	}
+	for _, m := range f.implementations(call) {
+		f.edge(from, m, at)
+	}
+}
+
+// implementations returns the methods that a call through an interface can lead
+// to by the types alone: those of whatever is put into an interface anywhere.
+func (f *flow) implementations(call *ssa.CallCommon) (out []*ssa.Function) {
 	i, ok := call.Value.Type().Underlying().(*types.Interface)
 	if !ok {
-		return
+		return nil
 	}
 	for _, t := range f.methods[call.Method.Name()] {
 		if !types.Implements(t, i) {
 			continue
 		}
 		if m := f.program.LookupMethod(t, call.Method.Pkg(), call.Method.Name()); m != nil {
-			f.edge(from, m, at)
+			out = append(out, m)
 		}
 	}
+	return out
 }
 
 // reflection adds what reflect's Call can call: exported methods of what is in
@@ -213,8 +246,8 @@ func (f *flow) byName(from int32, e *callgraph.Edge) bool {
 	}
 	for _, name := range names {
 		for _, t := range f.methods[name] {
-			if m := f.program.LookupMethod(t, nil, name); m != nil {
-				f.edge(from, m, e.Site)
+			if m := f.program.LookupMethod(t, nil, name); f.knows(m) {
+				f.lead(from, edge{f.number[m], e.Site, true})
 			}
 		}
 	}

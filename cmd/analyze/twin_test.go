@@ -16,7 +16,8 @@ import (
 
 // What a program does when it runs, the table must have foreseen: every
 // goroutine that sends on a channel, or signals a Cond, reaches an operation
-// that serves whoever waits there, and whoever receives serves the sender.
+// that serves whoever waits there, and whoever receives serves the sender; and so
+// it was wherever it stood before.
 func TestTableForeseesWhatRuns(t *testing.T) {
 	archive, err := txtar.ParseFile("testdata/flow/twin.txtar")
 	if err != nil {
@@ -27,12 +28,12 @@ func TestTableForeseesWhatRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	waits := make(map[string]string) // by line of main.go: what the operation there needs
+	waits := make(map[string]string) // by file and line: what the operation there needs
 	for _, p := range m.Packages {
 		for _, f := range p.Files {
 			for _, s := range f.Sites {
-				if s.Needs != "" && filepath.Base(s.File) == "main.go" {
-					waits[strconv.Itoa(s.Line)] = s.Needs
+				if s.Needs != "" {
+					waits[at(s.File, s.Line)] = s.Needs
 				}
 			}
 		}
@@ -48,51 +49,68 @@ func TestTableForeseesWhatRuns(t *testing.T) {
 	if len(done) < 20 {
 		t.Errorf("the program told %d things:\n%s", len(done), out)
 	}
-	for _, waiter := range done {
-		need := waits[strconv.Itoa(waiter.stack[0].Line)]
-		for _, server := range done {
-			if server.object != waiter.object || !serves[[2]string{server.verb, waiter.verb}] || need == "" {
+	for i, server := range done {
+		for item := range servedBy(server, done, waits) {
+			n, ok := table.Class(item)
+			if !ok || strings.HasPrefix(item, "send:main.server.quit") {
 				continue
 			}
-			for _, item := range strings.Fields(need) {
-				n, ok := table.Class(item)
-				if !ok || strings.HasPrefix(item, "send:main.server.quit") {
+			for _, before := range done[:i+1] {
+				if before.goroutine != server.goroutine {
 					continue
 				}
-				reaches, _, known := table.Serves(n, server.stack)
-				if !reaches || !known {
-					t.Errorf("%s at line %d serves %s at line %d, which the table does not foresee (known: %v)", server.verb, server.stack[0].Line, item, waiter.stack[0].Line, known)
+				if reaches, _, known := table.Serves(n, before.stack); !reaches || !known {
+					t.Errorf("%s at %s serves %s, which the table does not foresee of its goroutine in %v (known: %v)",
+						server.verb, server.at(), item, before.stack, known)
 				}
 			}
 		}
 	}
 }
 
+// servedBy returns the needs that a deed serves, of those who have waited for the
+// same object.
+func servedBy(server deed, done []deed, waits map[string]string) map[string]bool {
+	out := make(map[string]bool)
+	for _, waiter := range done {
+		if waiter.object == server.object && serves[[2]string{server.verb, waiter.verb}] {
+			for _, item := range strings.Fields(waits[waiter.at()]) {
+				out[item] = true
+			}
+		}
+	}
+	return out
+}
+
+func at(file string, line int) string { return filepath.Base(file) + ":" + strconv.Itoa(line) }
+
 // serves has what ends which wait.
 var serves = map[[2]string]bool{{"send", "recv"}: true, {"recv", "send"}: true, {"signal", "wait"}: true}
 
 // deed is what a goroutine has told of itself.
 type deed struct {
-	verb, object string
-	stack        []event.Frame
+	verb, object, goroutine string
+	stack                   []event.Frame
 }
+
+func (d deed) at() string { return at(d.stack[0].File, d.stack[0].Line) }
 
 func told(t *testing.T, out string) []deed {
 	t.Helper()
 	var list []deed
 	for _, line := range strings.Split(strings.TrimSpace(out), "\n") {
 		fields := strings.Split(line, "\t")
-		if len(fields) < 3 {
+		if len(fields) < 4 {
 			t.Fatalf("it told %q", line)
 		}
-		d := deed{verb: fields[0], object: fields[1]}
-		for _, f := range fields[2:] {
+		d := deed{verb: fields[0], object: fields[1], goroutine: fields[2]}
+		for _, f := range fields[3:] {
 			parts := strings.Split(f, "|")
-			at, err := strconv.Atoi(parts[2])
+			line, err := strconv.Atoi(parts[2])
 			if err != nil {
 				t.Fatal(err)
 			}
-			d.stack = append(d.stack, event.Frame{Func: parts[0], File: parts[1], Line: at})
+			d.stack = append(d.stack, event.Frame{Func: parts[0], File: parts[1], Line: line})
 		}
 		list = append(list, d)
 	}
