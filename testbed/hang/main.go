@@ -116,13 +116,27 @@ func newRunner(ctx context.Context, bin string) (r runner, end func(), err error
 	if r.bin, err = filepath.Abs(bin); err != nil {
 		return r, nil, err
 	}
-	if r.programs, err = os.MkdirTemp("", "lifesign-hang-programs-"); err != nil {
+	k, err := startKeeper(longest)
+	if err != nil {
 		return r, nil, err
 	}
-	end = func() { os.RemoveAll(r.programs) }
-	if err := compile(ctx, r.programs); err != nil {
+	end = func() {
+		if err := k.end(); err != nil {
+			fmt.Fprintln(os.Stderr, "hang:", err)
+		}
+	}
+	if r.programs, err = os.MkdirTemp("", "lifesign-hang-programs-"); err == nil {
+		err = k.note("remove", r.programs)
+	}
+	if err == nil {
+		err = compile(ctx, r.programs)
+	}
+	if err != nil {
 		end()
 		return r, nil, err
 	}
 	return r, end, nil
 }
+
+// longest is longer than all of the harness can take.
+const longest = 12 * time.Hour

@@ -40,13 +40,12 @@ func observeTable(ctx context.Context, r runner, cases []scenario, runs int, out
 // whether limits of time count.
 func (r runner) pass(ctx context.Context, cases []scenario, runs int, loaded, timed bool, out io.Writer) (ok bool, err error) {
 	if loaded {
-		// Longer than all of it can take: the stage ends it.
-		s, err := newStage(r.bin, r.programs, 12*time.Hour)
+		s, err := newStage(r.bin, r.programs, longest)
 		if err != nil {
 			return false, err
 		}
 		defer s.end()
-		if err := load(s, 12*time.Hour); err != nil {
+		if err := load(s, longest); err != nil {
 			return false, err
 		}
 	}
