@@ -41,7 +41,7 @@ const (
 	maxPass      = TasksLimit / 2
 	maxLinks     = 1 << 16
 	maxProcesses = 1 << 14
-	passLasts    = time.Second
+	passLasts    = 2 * time.Second
 )
 
 // openers returns who has a descriptor of what link names. partial says that

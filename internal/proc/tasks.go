@@ -40,7 +40,8 @@ type Tasks struct {
 	q    *question // nil if the last one was given up
 }
 
-// TasksLimit is how long Tasks waits for what may hang. It takes some
+// TasksLimit is how long Tasks waits for what may hang, of a state; of a resource,
+// for which all processes may have to be looked at, twice as long. It takes some
 // milliseconds at most when all is well and there is a processor for it.
 const TasksLimit = 200 * time.Millisecond
 
@@ -73,7 +74,7 @@ func OpenTasks(k Kernel) (*Tasks, error) {
 	}
 	return &Tasks{
 		k: k, dir: dir, buf: make([]byte, 32<<10),
-		ask: newPatience(TasksLimit), deep: newPatience(TasksLimit), seen: newPeers(nil),
+		ask: newPatience(TasksLimit), deep: newPatience(2 * TasksLimit), seen: newPeers(nil),
 	}, nil
 }
 
