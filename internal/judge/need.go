@@ -154,5 +154,6 @@ func (r *register) parked(p *applicant) bool {
 			return false
 		}
 	}
-	return p.op.Site.Kind == event.Receive || p.op.Site.Kind == event.Range
+	k := p.op.Site.Kind
+	return k == event.Receive || k == event.Range || k == event.Select && p.look.Reason == "chan receive"
 }
