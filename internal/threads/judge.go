@@ -192,9 +192,7 @@ func (j *Judge) ask(res *Result) {
 			res.Resources = append(res.Resources, t.id)
 		}
 	}
-	for _, id := range j.witnesses() {
-		res.States = append(res.States, id)
-	}
+	res.States = append(res.States, j.witnesses()...)
 	res.States, res.Resources = ascending(res.States), ascending(res.Resources)
 }
 
