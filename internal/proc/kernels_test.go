@@ -29,7 +29,7 @@ func TestKernels(t *testing.T) {
 			Stack: []string{"wait_on_page_bit_common", "__lock_page_or_retry", "filemap_fault", "ext4_filemap_fault", "__do_fault", "handle_mm_fault", "exc_page_fault", "asm_exc_page_fault"},
 		},
 		"6.1": {
-			RanNS: 20051, WaitedNS: 2817, Slices: 3, Comm: "kill me", State: "Z", Switches: 3, Forced: 1, Syscall: -1, ExitCode: 9, Policy: "fifo", Nice: -20,
+			RanNS: 20051, WaitedNS: 2817, Slices: 3, Comm: "kill me", State: "Z", Switches: 3, Forced: 1, Syscall: -1, Killed: true, ExitCode: 9, Policy: "fifo", Nice: -20,
 			Stack: []string{"do_exit"},
 		},
 		"6.18": {

@@ -17,14 +17,14 @@ func lockedBy(t *testing.T, threads ...[3]string) Kernel {
 	files := map[string]string{
 		"7/task/8/wchan": "locks_lock_inode_wait",
 		"locks":          "1: FLOCK  ADVISORY  WRITE 70 fe:00:1 0 EOF\n1: -> FLOCK  ADVISORY  WRITE 7 fe:00:1 0 EOF\n",
-		"70/stat":        "70 (holder) S 1 2 3 4 5 6 7 8 9 10 150 25 0",
+		"70/stat":        "70 (holder) S 1 2 3 4 5 64 7 8 9 10 150 25 0",
 		"70/fd/4":        "→/mnt/a b/f",
 		"70/fdinfo/4":    "mnt_id:\t40\n",
 		"70/mountinfo":   mountinfo,
 	}
 	for i, thread := range threads {
 		dir := "70/task/7" + string(rune('0'+i))
-		files[dir+"/stat"] = "7" + string(rune('0'+i)) + " (holder) " + thread[2] + " 1 2 3 4 5 6 7 8 9 10 150 25 0"
+		files[dir+"/stat"] = "7" + string(rune('0'+i)) + " (holder) " + thread[2] + " 1 2 3 4 5 64 7 8 9 10 150 25 0"
 		files[dir+"/status"] = "Name:\tholder\n"
 		files[dir+"/schedstat"] = "1 2 3\n"
 		files[dir+"/syscall"] = thread[0] + "\n"

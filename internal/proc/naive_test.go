@@ -46,7 +46,7 @@ func naiveStat(text string) (s statText, err error) {
 		return s, fmt.Errorf("%d fields", len(f))
 	}
 	s = statText{
-		comm: []byte(text[i+1 : j]), state: f[0][0], parent: int(field(4)), group: int(field(5)), faults: uint64(field(12)),
+		comm: []byte(text[i+1 : j]), state: f[0][0], parent: int(field(4)), group: int(field(5)), flags: uint64(field(9)), faults: uint64(field(12)),
 		user: uint64(field(14)), system: uint64(field(15)), nice: int(field(19)), threads: int(field(20)), policy: int(field(41)), exit: int(field(52)),
 	}
 	return s, err

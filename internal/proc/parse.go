@@ -150,6 +150,7 @@ type statText struct {
 	state        byte
 	parent       int
 	group        int    // process group
+	flags        uint64 // of the task
 	faults       uint64 // major
 	user, system uint64 // ticks
 	nice         int
@@ -162,6 +163,7 @@ type statText struct {
 const (
 	statParent  = 4
 	statGroup   = 5
+	statFlags   = 9
 	statFaults  = 12
 	statUser    = 14
 	statSystem  = 15
@@ -197,7 +199,7 @@ func parseStat(b []byte) (s statText, err error) {
 			break
 		}
 		switch i {
-		case statParent, statGroup, statFaults, statUser, statSystem, statNice, statThreads, statPolicy, statExit:
+		case statParent, statGroup, statFlags, statFaults, statUser, statSystem, statNice, statThreads, statPolicy, statExit:
 			var n int64
 			ok := false
 			if n, b, ok = signed(b); !ok {
@@ -219,6 +221,8 @@ func (s *statText) set(field int, n int64) {
 		s.parent = int(n)
 	case statGroup:
 		s.group = int(n)
+	case statFlags:
+		s.flags = uint64(n)
 	case statFaults:
 		s.faults = uint64(n)
 	case statUser:
@@ -235,6 +239,14 @@ func (s *statText) set(field int, n int64) {
 		s.exit = int(n)
 	}
 }
+
+// The flags of a task that is about to end (include/linux/sched.h): it exits, has
+// been part of a core dump or writes one, was killed by a signal. A thread that has
+// taken SIGKILL off its queue has none of it pending any more.
+const ending = 0x4 | 0x8 | 0x200 | 0x400
+
+// ends reports whether the task is about to end.
+func (s *statText) ends() bool { return s.flags&ending != 0 }
 
 // ran returns the CPU time of a stat in nanoseconds, in steps of a tick.
 func (s *statText) ran() int64 { return int64(s.user+s.system) * tick }

@@ -3,7 +3,7 @@ package proc
 import "testing"
 
 func TestParseStat(t *testing.T) {
-	const rest = " S 1 2 3 4 5 6 7 8 9 10 150 25 0 0"
+	const rest = " S 1 2 3 4 5 64 7 8 9 10 150 25 0 0"
 	for _, name := range []string{"sleep", "a b", "a) R (b", "(", ")"} {
 		s, err := parseStat([]byte("42 (" + name + ")" + rest))
 		if s.state != 'S' || s.ran() != 1_750_000_000 || string(s.comm) != name || err != nil {
@@ -18,6 +18,6 @@ func TestParseStat(t *testing.T) {
 }
 
 func FuzzParseStat(f *testing.F) {
-	f.Add([]byte("42 (x) S 1 2 3 4 5 6 7 8 9 10 150 25 0"))
+	f.Add([]byte("42 (x) S 1 2 3 4 5 64 7 8 9 10 150 25 0"))
 	f.Fuzz(func(t *testing.T, b []byte) { parseStat(b) })
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/lifesign-go/lifesign/event"
 )
 
-const pulseStat = "7 (a) b) S 1 2 3 4 5 6 7 8 9 10 150 25 0 0 20 0 1 0 0 0 0 0"
+const pulseStat = "7 (a) b) S 1 2 3 4 5 64 7 8 9 10 150 25 0 0 20 0 1 0 0 0 0 0"
 
 // grouped is process 7 in a group of version 2 with a quota, beside one of version 1.
 func grouped(t *testing.T) (k Kernel, root string) {

@@ -13,7 +13,7 @@ import (
 // inGroups is a process 7 in control groups of both versions.
 func inGroups(t *testing.T, files map[string]string) Kernel {
 	all := map[string]string{
-		"proc/7/stat":   "7 (a) S 1 2 3 4 5 6 7 8 9 10 150 25 0",
+		"proc/7/stat":   "7 (a) S 1 2 3 4 5 64 7 8 9 10 150 25 0",
 		"proc/7/cgroup": "4:blkio:/b\n3:cpu,cpuacct:/c/d\n2:freezer:/f\n1:name=systemd:/s\n0::/u/v\n",
 	}
 	for name, text := range files {

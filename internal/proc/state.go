@@ -17,7 +17,7 @@ func (t *Tasks) State(th *event.Thread) {
 	t.busy = k
 	defer func() { t.busy = nil }()
 	var a answers
-	for f := fileStat; f < fileGuarded; f++ {
+	for f := fileSchedstat + 1; f < fileGuarded; f++ {
 		if t.text[f] == nil {
 			t.text[f] = make([]byte, maxText)
 		}

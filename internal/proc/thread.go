@@ -19,8 +19,8 @@ type file int
 // lock that anybody sleeps with.
 const (
 	fileSchedstat file = iota
+	fileStatus         // before stat: a thread's SIGKILL goes from the one to the other
 	fileStat
-	fileStatus
 	fileWchan
 	fileSyscall
 	fileStack
@@ -30,7 +30,7 @@ const (
 	fileGuarded = fileSyscall
 )
 
-var fileNames = [files]string{"schedstat", "stat", "status", "wchan", "syscall", "stack", "io"}
+var fileNames = [files]string{"schedstat", "status", "stat", "wchan", "syscall", "stack", "io"}
 
 // maxText is how much is read of one file. A status has lists of processors and
 // memory nodes; of all others it is a hundred times what there is.
@@ -92,7 +92,7 @@ func (a *answers) state(th *event.Thread, arch string, m *memo) systemCall {
 	if err == nil {
 		s, err = parseStatus(a[fileStatus].text)
 	}
-	th.Switches, th.Forced, th.Killed = s.own+s.forced, s.forced, s.killed
+	th.Switches, th.Forced, th.Killed = s.own+s.forced, s.forced, th.Killed || s.killed
 	note(th, fileStatus, err)
 
 	if w := &a[fileWchan]; w.err == nil {
@@ -137,7 +137,7 @@ func (a *answers) stat(th *event.Thread, m *memo) {
 	}
 	th.Comm, th.State = keep(&m.comm, s.comm), letter(s.state)
 	th.UserNS, th.SystemNS = int64(s.user)*tick, int64(s.system)*tick
-	th.Faults, th.Nice = s.faults, s.nice
+	th.Faults, th.Nice, th.Killed = s.faults, s.nice, s.ends()
 	if s.policy >= 0 && s.policy < len(policies) {
 		th.Policy = policies[s.policy]
 	}

@@ -67,7 +67,7 @@ a line that makes no sense
 
 // world is a process 7 whose thread 8 is in the system call of each test.
 func world(t *testing.T, call string) Kernel {
-	const stat = "8 (a) b) D 1 2 3 4 5 6 7 8 9 10 150 25 0"
+	const stat = "8 (a) b) D 1 2 3 4 5 64 7 8 9 10 150 25 0"
 	files := map[string]string{
 		"proc/7/task/8/stat":                      stat,
 		"proc/7/task/8/schedstat":                 "123456789 5 6\n",
@@ -327,4 +327,31 @@ func FuzzParsers(f *testing.F) {
 			t.Errorf("a path of %d bytes", len(s))
 		}
 	})
+}
+
+// TestWhoIsAboutToEnd: a thread of a process that is being killed has SIGKILL
+// pending, and once it has taken that, flags that say so. Nobody who is about to end
+// shows that its process lives on.
+func TestWhoIsAboutToEnd(t *testing.T) {
+	for flags, want := range map[string]bool{
+		"4194368": false, // as after a fork
+		"4194372": true,  // exits
+		"4195392": true,  // was killed
+		"4194816": true,  // writes a core dump
+		"4194312": true,  // waits until that is written
+	} {
+		s, err := parseStat([]byte("8 (a) S 1 2 3 4 5 " + flags + " 7 8 9 10 150 25 0 0 20 0 1 0 0"))
+		if err != nil || s.ends() != want {
+			t.Errorf("flags %s: ends %v, %v, want %v", flags, s.ends(), err, want)
+		}
+		var a answers
+		for f := range a {
+			a[f].err = os.ErrPermission
+		}
+		a[fileStat] = answer{text: []byte("8 (a) S 1 2 3 4 5 " + flags + " 7 8 9 10 150 25 0 0 20 0 1 0 0")}
+		th := event.Thread{}
+		if a.state(&th, "amd64", &memo{}); th.Killed != want {
+			t.Errorf("flags %s: killed %v, want %v", flags, th.Killed, want)
+		}
+	}
 }
