@@ -134,6 +134,10 @@ func (q *inquiry) count(m mount, r *event.Resource) error {
 	case m.nfs():
 		r.Kind = event.OnNFS
 		return q.countNFS(m, q.th.Wchan, r)
+	case m.upper != "":
+		if u, err := q.under(m); err == nil {
+			return q.count(u, r)
+		}
 	}
 	number := q.device(m)
 	if number == "" {

@@ -3,6 +3,7 @@ package proc
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -14,6 +15,7 @@ type mount struct {
 	point        string
 	kind         string // type of the file system
 	source       string
+	upper        string // of an overlay: the directory that is written to, where it was mounted
 }
 
 func (m mount) fuse() bool {
@@ -41,8 +43,25 @@ func (m mount) name() string {
 
 // mounts returns what is mounted where the process is, in the order in which it
 // was mounted.
-func (k Kernel) mounts() ([]mount, error) {
-	b, err := os.ReadFile(k.path("mountinfo"))
+func (k Kernel) mounts() ([]mount, error) { return readMounts(k.path("mountinfo")) }
+
+// under returns the file system that an overlay writes to. Its path is one of where
+// the overlay was mounted, mostly outside of the container that sees it: it is
+// looked up, by its text, among lifesign's own mounts.
+func (k Kernel) under(m mount) (mount, error) {
+	mounts, err := readMounts(filepath.Join(k.Proc, "self", "mountinfo"))
+	if err != nil {
+		return mount{}, err
+	}
+	u, err := longest(mounts, filepath.Clean(m.upper))
+	if err == nil && u.upper != "" {
+		return mount{}, errNotCounted // lifesign is in the container itself
+	}
+	return u, err
+}
+
+func readMounts(file string) ([]mount, error) {
+	b, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +94,15 @@ func parseMount(line string) (m mount, ok bool) {
 	if !ok {
 		return m, false
 	}
-	return mount{id, major, minor, unescape(f[4]), g[0], unescape(g[1])}, true
+	m = mount{id: id, major: major, minor: minor, point: unescape(f[4]), kind: g[0], source: unescape(g[1])}
+	if m.kind == "overlay" && len(g) > 2 {
+		for _, option := range strings.Split(g[2], ",") {
+			if dir := strings.TrimPrefix(option, "upperdir="); dir != option {
+				m.upper = unescape(dir)
+			}
+		}
+	}
+	return m, true
 }
 
 // parseNumber parses a device's number, 98:0.

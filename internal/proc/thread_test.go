@@ -62,7 +62,16 @@ const mountinfo = `21 28 0:20 / /proc rw,relatime shared:5 - proc proc rw
 48 28 0:62 / /none rw - nfs srv:/z rw,vers=3
 49 28 0:63 / /bare rw - fuse.other other rw
 50 28 0:6 / /dev rw - devtmpfs devtmpfs rw
+51 28 0:70 / /box rw - overlay overlay rw,lowerdir=/l1:/l2,upperdir=/over/a\040b/diff,workdir=/over/w
+52 28 0:71 / /lost rw - overlay overlay rw,lowerdir=/l1:/l2,upperdir=/nested/diff,workdir=/nested/w
 a line that makes no sense
+`
+
+// ownMountinfo is what is mounted where lifesign is: outside of the container whose
+// file systems are overlays.
+const ownMountinfo = `1 0 254:0 / / rw - ext4 /dev/root rw
+2 1 8:17 / /over rw - xfs /dev/sdb1 rw
+3 1 0:72 / /nested rw - overlay overlay rw,lowerdir=/x,upperdir=/y
 `
 
 // world is a process 7 whose thread 8 is in the system call of each test.
@@ -80,6 +89,11 @@ func world(t *testing.T, call string) Kernel {
 		"proc/7/fdinfo/12":                        "mnt_id:\t48\n",
 		"proc/7/fdinfo/13":                        "mnt_id:\t49\n",
 		"proc/7/mountinfo":                        mountinfo,
+		"proc/self/mountinfo":                     ownMountinfo,
+		"proc/7/fdinfo/20":                        "mnt_id:\t51\n",
+		"proc/7/fd/20":                            "→/box/f",
+		"proc/7/fdinfo/21":                        "mnt_id:\t52\n",
+		"proc/7/fd/21":                            "→/lost/f",
 		"proc/7/cwd":                              "→/mnt/a b/c",
 		"proc/7/fdinfo/3":                         "pos:\t0\nflags:\t02\nmnt_id:\t28\nino:\t1\n",
 		"proc/7/fdinfo/4":                         "pos:\t0\nmnt_id:\t40\n",
@@ -132,6 +146,8 @@ func TestThread(t *testing.T) {
 		"pread on btrfs":         {"17 0x5 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 17, "pread64", event.Resource{Kind: event.OnDevice, Name: "block device 8:17", InFlight: 3, Completed: 9}},
 		"write on a partition":   {"1 0x8 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 1, "write", event.Resource{Kind: event.OnDevice, Name: "block device 8:17", InFlight: 3, Completed: 9}},
 		"read of a device":       {"0 0xe 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 0, "read", event.Resource{Kind: event.OnDevice, Name: "block device 8:17", InFlight: 3, Completed: 9}},
+		"write on an overlay":    {"1 0x14 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 1, "write", event.Resource{Kind: event.OnDevice, Name: "block device 8:17", InFlight: 3, Completed: 9}},
+		"an overlay from within": {"1 0x15 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 1, "write", event.Resource{Name: "the overlay file system at /lost", Err: "counts nothing"}},
 		"write in memory":        {"1 0x6 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 1, "write", event.Resource{Name: "the tmpfs file system at /tmp", Err: "counts nothing"}},
 		"read of a pipe":         {"0 0x7 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 0, "read", event.Resource{Kind: event.OnPipe, Name: "pipe:[4711]", Err: "counts nothing"}},
 		"read of what is closed": {"0 0x63 0x0 0x0 0x0 0x0 0x0 0x7ffc 0x45f0", 0, "read", event.Resource{Err: "fd/99"}},
