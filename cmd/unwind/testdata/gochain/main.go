@@ -3,8 +3,12 @@ package main
 
 import (
 	"fmt"
+	"runtime"
 	"syscall"
 )
+
+// The thread whose number is told is the one that blocks.
+func init() { runtime.LockOSThread() }
 
 func main() { outer(1) }
 
