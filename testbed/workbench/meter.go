@@ -31,9 +31,13 @@ func (m *meter) line(text string) {
 	if _, err := fmt.Sscanf(text, "work %d %d", &at, &count); err != nil {
 		return
 	}
-	cpu := processTime(m.agent)
-	if m.program != m.agent && m.program != 0 {
-		cpu += processTime(m.program)
+	program := processTime(m.program)
+	if program == 0 {
+		return // it has ended, and has no clock any more
+	}
+	cpu := program
+	if m.agent != m.program {
+		cpu += processTime(m.agent)
 	}
 	switch {
 	case m.from == 0:
@@ -41,7 +45,7 @@ func (m *meter) line(text string) {
 	case at < m.from:
 	case m.cpu0 == 0:
 		m.cpu0, m.units0 = cpu, count
-	case cpu > m.cpu0: // else the program has ended, and has no clock any more
+	default:
 		m.cpu, m.units = cpu-m.cpu0, count-m.units0
 	}
 }
