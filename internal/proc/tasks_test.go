@@ -344,7 +344,7 @@ func TestFewDescriptors(t *testing.T) {
 			t.Fatalf("%d threads, %v", len(buf), err)
 		}
 		for i := range buf {
-			if tasks.State(&buf[i]); buf[i].Err != "" || buf[i].Call == "read" && buf[i].RanNS == 0 {
+			if tasks.State(&buf[i]); buf[i].Err != "" || buf[i].Call == "read" && buf[i].Slices == 0 {
 				t.Errorf("%+v", buf[i])
 			}
 		}
