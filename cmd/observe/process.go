@@ -120,7 +120,8 @@ func (p *Process) closeSockets() {
 // holds is good until the next one is taken.
 func (p *Process) Sample(states, resources []int) (event.Sample, error) {
 	s := event.Sample{At: clock.Monotonic(), Process: p.pulse.Process()}
-	return s, p.Add(&s, states, resources)
+	err := p.Add(&s, states, resources)
+	return s, err
 }
 
 // Add adds what the kernel tells of threads and of the machine to a sample that

@@ -28,7 +28,7 @@ type freezer struct {
 }
 
 // regroup is after how many answers the control groups are looked up anew: at
-// twenty a second, every five seconds.
+// ten a second, every ten seconds.
 const regroup = 100
 
 // Pulse returns a Pulse of the process. It opens nothing yet.

@@ -8,8 +8,7 @@ type task struct {
 	id    int
 	round int // in which it was seen last
 
-	now  event.Thread // its counters as of now; its state and resource as of when they were read last
-	last event.Thread // the same when its state was read the time before, in this stand
+	now event.Thread // its counters as of now; its state and resource as of when they were read last
 
 	first   int64 // when it was seen first
 	moved   int64 // when it was last seen to have moved, or was seen first
@@ -84,9 +83,6 @@ func (t *task) seeState(th *event.Thread, j *Judge) {
 		t.stand()
 		standing = false
 	}
-	if standing {
-		t.last = t.now
-	}
 	resource := t.now.Resource
 	t.now = *th
 	if th.Depth < event.DepthResource {
@@ -95,7 +91,7 @@ func (t *task) seeState(th *event.Thread, j *Judge) {
 	if !standing {
 		t.now.Resource = th.Resource
 	}
-	if th.State == "R" && th.RanNS == t.last.RanNS && standing {
+	if th.State == "R" && standing { // else its CPU time has moved
 		t.runnable++
 	} else {
 		t.runnable = 0
