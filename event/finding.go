@@ -14,7 +14,7 @@ const (
 	Paused   Verdict = "paused"
 	Vanished Verdict = "vanished"
 	Crashed  Verdict = "crashed"
-	Wrong    Verdict = "wrong" // it goes on, and a condition of its author's does not hold
+	Wrong    Verdict = "wrong" // it goes on, and something that it relies on does not hold: a condition of its author's, or that what it writes is kept
 	Unknown  Verdict = "unknown"
 )
 
@@ -37,6 +37,7 @@ const (
 	Marks   Source = "marks"   // the vitals page
 	Runtime Source = "runtime" // the Go runtime's own data, read from outside
 	Kernel  Source = "kernel"
+	Mimics  Source = "mimics"  // the program's operations, done again beside it
 	Program Source = "program" // what the program says of itself: assertions, invariants, calls with a budget
 	Watcher Source = "watcher" // about itself: how far it may be believed
 )

@@ -12,6 +12,7 @@ type Sample struct {
 	Looks      map[uint64]Look // by goroutine id: only those the judge asked for
 	Words      map[uint64]Word // by address of a lock or channel: only those the judge asked for
 	Said       []Finding       // what the program has said of itself since the last sample
+	Mimics     []Mimic         // what its mimic checkers have come to since the last sample
 	Census     *Census         // nil unless the judge asked for it
 	Lost       uint64          // goroutines the page had no cell for, since the start
 
