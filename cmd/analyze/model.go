@@ -63,6 +63,11 @@ type Site struct {
 	event.Site
 	Ordinal int    `json:"ordinal"`
 	Why     string `json:"why,omitempty"` // it is watched, and is classed as it is
+
+	// Deed is what a mimic of the operation does, with what its Rewrite takes; ""
+	// if there is none, and NoMimic then says why. Both are empty for regions.
+	Deed    event.Deed `json:"deed,omitempty"`
+	NoMimic string     `json:"noMimic,omitempty"`
 }
 
 // Form is a way of rewriting a piece of source.
@@ -160,7 +165,30 @@ type Rewrite struct {
 	OK    string `json:"ok,omitempty"`    // Range
 	Chan  string `json:"chan,omitempty"`  // Range
 	Marks []int  `json:"marks,omitempty"` // Select, Range
+	Take  []Take `json:"take,omitempty"`  // Statement, Hoist, Expression: what a mimic is given, in this order
+	Err   string `json:"err,omitempty"`   // Statement, Hoist: the variable that gets the call's error; Expression: "error" if its result is one
 }
+
+// Take is a value that is captured for a mimic before the operation: an operand
+// of the operation that can be evaluated a second time, or made of one.
+type Take struct {
+	Kind  TakeKind `json:"kind"`
+	Start int      `json:"start"`          // of the operand
+	End   int      `json:"end"`            // the same as Start if none is needed
+	Wrap  string   `json:"wrap,omitempty"` // what is made of it, which stands for %s: "int64(len(%s))"; "" if nothing is
+}
+
+// TakeKind is a method of the hook package's Capture.
+type TakeKind string
+
+// The kinds.
+const (
+	TakeHandle TakeKind = "Handle" // a pointer, or an interface that holds one
+	TakeText   TakeKind = "Text"   // a string
+	TakeBytes  TakeKind = "Bytes"  // a slice of bytes
+	TakeChars  TakeKind = "Chars"  // a string whose bytes are what Bytes would take
+	TakeNumber TakeKind = "Number" // an int64
+)
 
 // Region is a region, a request or a loop, and why it is one.
 type Region struct {

@@ -63,6 +63,8 @@ type op struct {
 	what    string
 	fn      *function
 	why     string // it is watched, and is classed as it is
+	deed    event.Deed
+	noMimic string
 }
 
 // idle classes a wait at o as one for work.
@@ -299,7 +301,7 @@ func (v *visitor) file(next *int) (File, []Region) {
 	for _, o := range v.ops {
 		if o.site != nil {
 			o.rewrite.Site = *next
-			out.Sites = append(out.Sites, Site{*o.site, *next, o.why})
+			out.Sites = append(out.Sites, Site{*o.site, *next, o.why, o.deed, o.noMimic})
 			*next++
 		}
 		if o.cause != nil {
