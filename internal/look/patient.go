@@ -2,6 +2,7 @@ package look
 
 import (
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -10,14 +11,34 @@ import (
 // limit, and every later one while that hangs. A process whose address space is
 // locked by a thread that stands in the kernel, or whose pages are on a disk
 // that does not answer, would otherwise make whoever looks at it stand, too. It
-// is for one goroutine at a time.
+// may be used concurrently if m may: who asks in a thread that can be given up
+// himself goes on with the next question while the last one is still being asked.
 func Patient(m Memory, limit time.Duration) Memory { return &patient{mem: m, limit: limit} }
 
 type patient struct {
 	mem   Memory
 	limit time.Duration
-	hangs int32 // atomic: 1 while a read that was given up has not come back
-	plan  plan  // of the next read
+	hangs int32 // atomic: reads that were given up and have not come back
+
+	mu    sync.Mutex // guards spare
+	spare *plan      // of the last read that came back, nil while it is in use
+}
+
+// take returns a plan that is the caller's alone.
+func (p *patient) take() *plan {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	own := p.spare
+	if p.spare = nil; own == nil {
+		own = &plan{}
+	}
+	return own
+}
+
+func (p *patient) put(own *plan) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.spare = own
 }
 
 var (
@@ -53,19 +74,20 @@ func (p *patient) read(parts []Part, gap int64) bool {
 		return false
 	}
 	// What is given up may be written late: it has memory of its own.
-	own := p.plan.lay(parts, gap)
+	own := p.take()
+	stretches := own.lay(parts, gap)
 	done := make(chan struct{})
-	go func() { p.mem.Read(own); close(done) }()
+	go func() { p.mem.Read(stretches); close(done) }()
 	late := time.NewTimer(p.limit)
 	defer late.Stop()
 	select {
 	case <-done:
-		p.plan.deliver(parts)
+		own.deliver(parts)
+		p.put(own)
 		return true
 	case <-late.C:
-		p.plan = plan{}
-		atomic.StoreInt32(&p.hangs, 1)
-		go func() { <-done; atomic.StoreInt32(&p.hangs, 0) }()
+		atomic.AddInt32(&p.hangs, 1)
+		go func() { <-done; atomic.AddInt32(&p.hangs, -1) }()
 		refuseAll(parts, errLate)
 		return false
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand"
 	"sort"
+	"sync"
 	"testing"
 	"time"
 )
@@ -42,6 +43,55 @@ func TestPatientGivesUp(t *testing.T) {
 	}
 	if late[0].Buf[0] != 0 {
 		t.Error("the read that was given up was written into its caller's memory")
+	}
+}
+
+// Who asks in a thread that is given up asks the next question while that thread
+// is still reading: a plan that both used was an index out of range, or the one's
+// memory in the other's hands.
+func TestPatientKeepsConcurrentReadsApart(t *testing.T) {
+	p := Patient(steady{}, time.Minute)
+	var all sync.WaitGroup
+	for g := 0; g < 4; g++ {
+		all.Add(1)
+		go func(g int) {
+			defer all.Done()
+			for round := 0; round < 2000; round++ {
+				n := 1 + (round+g)%7
+				parts := make([]Part, n)
+				for i := range parts {
+					parts[i] = Part{Addr: uint64(g)<<32 + uint64(i*round*97), Buf: make([]byte, 8+i)}
+				}
+				p.Read(parts)
+				for _, part := range parts {
+					if part.Err != nil {
+						t.Errorf("goroutine %d: %v", g, part.Err)
+						return
+					}
+					for k, b := range part.Buf {
+						if b != steadyByte(part.Addr+uint64(k)) {
+							t.Errorf("goroutine %d has read %#x at %#x, want %#x", g, b, part.Addr+uint64(k), steadyByte(part.Addr+uint64(k)))
+							return
+						}
+					}
+				}
+			}
+		}(g)
+	}
+	all.Wait()
+}
+
+// steady is a memory whose every byte follows from its address. It has no state.
+type steady struct{}
+
+func steadyByte(addr uint64) byte { return byte(addr ^ addr>>8 ^ addr>>32*31) }
+
+func (steady) Read(parts []Part) {
+	for i := range parts {
+		parts[i].Err = nil
+		for k := range parts[i].Buf {
+			parts[i].Buf[k] = steadyByte(parts[i].Addr + uint64(k))
+		}
 	}
 }
 
