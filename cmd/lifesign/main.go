@@ -4,7 +4,9 @@
 // Output follows three rules. Standard output belongs to what was asked for: a
 // listing, or the program that is run. Whatever lifesign has to say of itself
 // goes to standard error, one line a matter, except findings, which are blocks.
-// A usage error ends with status 2, another error with 1.
+// A usage error ends with status 2, another error with 1. A crash of lifesign's own
+// ends with status 2 as well, as the Go runtime has it; its stacks are on standard
+// error and, of subcommands that go on for long, in a file (crash.go).
 //
 // A file holds a subcommand; only this package knows all the others.
 package main
@@ -53,6 +55,9 @@ var commands = map[string]command{
 	"doctor":  doctorCommand,
 }
 
+// longRunning are the subcommands that nobody may be looking at when they crash.
+var longRunning = map[string]bool{"run": true, "attach": true, "inspect": true, "watch": true, "cpu": true}
+
 // mapCommand is what lifesign calls itself by in the middle of a build. It is not
 // for users.
 const mapCommand = "map-files"
@@ -63,6 +68,9 @@ func main() {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
+	if len(os.Args) > 1 && longRunning[os.Args[1]] {
+		keepCrashes(os.Stderr)
+	}
 	os.Exit(dispatch(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 

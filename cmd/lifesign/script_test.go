@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -16,7 +17,24 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"lifesign": main})
+	testscript.Main(m, map[string]func(){"lifesign": main, "crash": crash})
+}
+
+// crash is a lifesign that crashes, in the manner that its argument names.
+func crash() {
+	keepCrashes(os.Stderr)
+	switch os.Args[1] {
+	case "panic": // in a goroutine of its own, as most of a watch is
+		go func() {
+			var list []int
+			_ = list[len(os.Args)]
+		}()
+	case "fatal": // what no defer recovers
+		new(sync.Mutex).Unlock()
+	case "not":
+		return
+	}
+	select {}
 }
 
 // TestScripts runs every subcommand, its failures included, as a user would.
