@@ -13,8 +13,8 @@ import (
 	"github.com/lifesign-go/lifesign/cmd/load"
 )
 
-// The archive holds the files of the root module that woven code needs: hook
-// and what it imports. The tool is another module and cannot embed them from
+// The archive holds the files of the root module that woven code needs: hook, mimic
+// and what they import. The tool is another module and cannot embed them from
 // where they stand.
 //
 //go:generate go test -run ^TestRuntimeArchive$ . -update
