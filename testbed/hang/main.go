@@ -34,6 +34,7 @@ type flags struct {
 	subjects  string
 	unchanged bool
 	runs      int
+	parallel  int
 	keep      time.Duration
 	spin      time.Duration
 	cpu       int
@@ -46,6 +47,7 @@ func main() {
 	flag.BoolVar(&f.short, "short", false, "the few cases that every test run has time for, once")
 	flag.StringVar(&f.only, "only", "", "only the cases whose name contains this")
 	flag.IntVar(&f.runs, "runs", 20, "runs of each case, with and without load")
+	flag.IntVar(&f.parallel, "parallel", 12, "how many runs go on at a time; those that keep a processor busy, or have a tenth of a second, go alone")
 	flag.BoolVar(&f.healthy, "healthy", false, "watch real programs that do what they are there for")
 	flag.DurationVar(&f.time, "time", 10*time.Minute, "with -healthy, for how long")
 	flag.StringVar(&f.subjects, "subjects", "testbed", "with -healthy, the directory that etcd's is in")
@@ -81,6 +83,7 @@ func (f flags) run(ctx context.Context) error {
 		return err
 	}
 	defer end()
+	r.parallel = max(1, f.parallel)
 	switch {
 	case f.healthy:
 		return healthyTable(ctx, r, f.subjects, f.time, f.only, os.Stdout)
@@ -109,7 +112,10 @@ func (f flags) cases() []scenario {
 }
 
 // runner performs cases.
-type runner struct{ bin, programs string }
+type runner struct {
+	bin, programs string
+	parallel      int // runs at a time
+}
 
 // newRunner builds the programs in a directory that goes with end.
 func newRunner(ctx context.Context, bin string) (r runner, end func(), err error) {

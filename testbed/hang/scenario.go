@@ -17,6 +17,8 @@ type scenario struct {
 	raw     raw
 	want    want
 	short   bool // one of those that every test run has time for
+
+	busyDisk bool // it writes all the time
 }
 
 const goProgram = "gohang"
@@ -161,6 +163,6 @@ func throttled(name string, size int64, perSecond int, r raw, verdicts ...string
 			return []string{file, strconv.FormatInt(size, 10)}, err
 		},
 		before: func(s *stage, t *target) error { return throttle(s, t.pid, s.device, perSecond) },
-		raw:    r, want: quiet(verdicts...),
+		raw:    r, want: quiet(verdicts...), busyDisk: true,
 	}
 }

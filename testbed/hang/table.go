@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"os"
 	"regexp"
@@ -52,15 +53,14 @@ func (r runner) pass(ctx context.Context, cases []scenario, runs int, loaded, ti
 	fmt.Fprintf(out, columns, "case", "state", "verdict", "class", "resource named", "seconds", "expected", "ok")
 	var all totals
 	asExpected := true
-	for _, c := range cases {
-		outcomes := r.repeat(ctx, c, runs)
-		if ctx.Err() != nil {
-			return false, ctx.Err()
-		}
+	for i, outcomes := range r.repeat(ctx, cases, runs) {
 		for _, o := range outcomes {
-			all.add(c, o)
+			all.add(cases[i], o)
 		}
-		asExpected = printRow(out, c, outcomes, timed) && asExpected
+		asExpected = printRow(out, cases[i], outcomes, timed) && asExpected
+	}
+	if ctx.Err() != nil {
+		return false, ctx.Err()
 	}
 	fmt.Fprintln(out)
 	lines, limits := all.lines(timed)
@@ -70,35 +70,82 @@ func (r runner) pass(ctx context.Context, cases []scenario, runs int, loaded, ti
 	return limits && asExpected, nil
 }
 
-// together is how many runs of a case are made at the same time: most of them
-// only wait.
-const together = 5
-
-// repeat makes a case so many times. One that needs processors is made alone.
-func (r runner) repeat(ctx context.Context, c scenario, runs int) []outcome {
-	outcomes := make([]outcome, runs)
-	free := make(chan struct{}, together)
-	if c.alone() {
-		free = make(chan struct{}, 1)
-	}
-	var all sync.WaitGroup
-	for i := range outcomes {
-		free <- struct{}{}
-		all.Go(func() {
-			defer func() { <-free }()
-			if ctx.Err() == nil {
-				outcomes[i] = r.observe(ctx, c)
+// repeat makes every case so many times, r.parallel runs at a time, and yields the
+// outcomes of one case after another, until ctx ends. A run that needs the machine
+// to itself waits for all others, and they for it.
+func (r runner) repeat(ctx context.Context, cases []scenario, runs int) iter.Seq2[int, []outcome] {
+	return func(yield func(int, []outcome) bool) {
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
+		outcomes, done := make([][]outcome, len(cases)), make([]sync.WaitGroup, len(cases))
+		for i := range cases {
+			outcomes[i] = make([]outcome, runs)
+			done[i].Add(runs)
+		}
+		all := make(chan struct{})
+		go func() {
+			defer close(all)
+			r.start(ctx, cases, runs, func(i, run int) {
+				defer done[i].Done()
+				if ctx.Err() == nil {
+					outcomes[i][run] = r.observe(ctx, cases[i])
+				}
+			})
+		}()
+		for i := range cases {
+			if done[i].Wait(); ctx.Err() != nil || !yield(i, outcomes[i]) {
+				break
 			}
-		})
+		}
+		stop()
+		<-all
+	}
+}
+
+// start has do make every run, in order as far as there is room, and returns when
+// all of it is done.
+func (r runner) start(ctx context.Context, cases []scenario, runs int, do func(i, run int)) {
+	room := make(chan struct{}, r.parallel)
+	var all sync.WaitGroup
+	for i, c := range cases {
+		share := c.share(r.parallel)
+		for run := range runs {
+			for range share {
+				room <- struct{}{} // nobody else takes any, so nobody waits for one who waits
+			}
+			if share < r.parallel {
+				sleep(ctx, apart)
+			}
+			all.Go(func() {
+				do(i, run)
+				for range share {
+					<-room
+				}
+			})
+		}
 	}
 	all.Wait()
-	return outcomes
 }
 
-// alone reports whether a case would be another one beside others of its kind.
-func (c scenario) alone() bool {
-	return c.program == "busy" || c.program == "thrash" || c.want.kind == isVanished
+// apart is the time between the beginnings of runs that go on at the same time. What
+// costs processor time is their beginning: a stage, a watch, an eBPF program.
+const apart = 150 * time.Millisecond
+
+// share is how much a case takes of a machine on which so many runs go on: all of
+// it if it would be another one beside others. Those that a disk is busy with are few
+// at a time; most only wait.
+func (c scenario) share(parallel int) int {
+	switch {
+	case c.program == "busy", c.program == "thrash", c.want.kind == isVanished:
+		return parallel
+	case c.busyDisk:
+		return max(1, parallel/fewDisks)
+	}
+	return 1
 }
+
+// fewDisks is how many cases that keep a disk busy go on at a time.
+const fewDisks = 4
 
 // printRow prints what was said in all runs of a case, and whether that is right.
 func printRow(out io.Writer, c scenario, outcomes []outcome, timed bool) bool {
