@@ -20,6 +20,7 @@ var layers = map[string]int{
 	"hook":             1,
 	"internal/cputime": 1,
 	"internal/look":    1,
+	"internal/mimics":  1,
 	"internal/tell":    1,
 	"internal/threads": 1,
 

@@ -1,0 +1,258 @@
+package mimics
+
+import "github.com/lifesign-go/lifesign/event"
+
+// places are those where a second look may be done.
+var places = []event.Where{event.Here, event.Beside, event.Nearby, event.Memory, event.Loopback}
+
+// validators are the places where an inquiry has the operation done.
+func (q *inquiry) validators() []event.Where {
+	switch q.s.deed {
+	case event.DoDial, event.DoHandshake:
+		return []event.Where{event.Loopback}
+	case event.SeeConnection, event.SeeListener:
+		if q.mimic.Address == "" {
+			return nil
+		}
+		return []event.Where{event.Loopback, event.Here}
+	case event.SeePool, event.SeeOwn:
+		return nil
+	}
+	return []event.Where{event.Memory, event.Beside, event.Nearby}
+}
+
+// as returns the mimic that is to be done at a place: of what is only looked at, a
+// new connection.
+func (q *inquiry) as(where event.Where) event.Mimic {
+	m := q.mimic
+	if !m.Deed.Helpers() || where == event.Loopback {
+		m.Deed = event.DoDial
+	}
+	return m
+}
+
+// controlWord is whether the helper itself can work.
+type controlWord int
+
+const (
+	controlWaits  controlWord = iota // it has not ended yet
+	controlGood                      // it can
+	controlBad                       // it cannot
+	controlAbsent                    // that could not be tried
+)
+
+// control says whether the helper can do the same where nothing of the program's
+// environment is in the way.
+func (j *Judge) control(q *inquiry) controlWord {
+	var where event.Where
+	for _, at := range q.validators() {
+		if at == event.Memory || at == event.Loopback {
+			where = at
+		}
+	}
+	if where == "" {
+		return controlAbsent
+	}
+	if e := q.s.away[where]; e != nil {
+		if e.known && j.age(e) >= j.floor {
+			return controlBad
+		}
+		if _, answered := q.words[where]; !answered {
+			return controlWaits
+		}
+	}
+	w, answered := q.words[where]
+	switch {
+	case !answered:
+		return controlWaits
+	case w.out.End == event.Done && w.out.Took < j.floor:
+		return controlGood
+	case w.out.End == event.Unable:
+		return controlAbsent
+	}
+	return controlBad
+}
+
+// hangs returns the places, other than here, at which the same hangs as well.
+func (j *Judge) hangs(q *inquiry) (at []event.Where) {
+	for _, where := range []event.Where{event.Beside, event.Nearby} {
+		if e := q.s.away[where]; e != nil && e.known && e.out.End == event.Hangs && j.age(e) >= j.floor+j.validation {
+			at = append(at, where)
+		}
+	}
+	return at
+}
+
+// fails returns the places, other than here, at which the same failed with the
+// same error.
+func (q *inquiry) fails() (at []event.Where) {
+	for _, where := range []event.Where{event.Beside, event.Nearby} {
+		if w, ok := q.words[where]; ok && w.out.End == event.Failed && w.out.Errno == q.out.Errno && w.out.Errno != "" {
+			at = append(at, where)
+		}
+	}
+	return at
+}
+
+// standsToo reports whether the program itself stands in the operation, by its
+// marks, for longer than an errand may take.
+func (q *inquiry) standsToo(j *Judge) bool {
+	return q.marks.since > 0 && j.clock.now-q.marks.since >= j.floor+j.validation && q.stood(j)
+}
+
+// ownFailures returns how often the program's own operation has failed in the
+// same way, since shortly before it was suspected, and the last of them.
+func (q *inquiry) ownFailures(j *Judge) (int, failure) {
+	return q.s.place.failures.since(q.began-2*j.interval, func(text string) bool {
+		switch q.kind {
+		case hanging, silent:
+			return timedOut(text)
+		case failing:
+			return sameError(q.out.Errno, q.out.Text, text)
+		case refusing:
+			return true
+		}
+		return false
+	})
+}
+
+// speaks reports whether an error says by itself that something is wrong with
+// what the operation is on.
+func speaks(errno string) bool {
+	switch errno {
+	case "ENOSPC", "EROFS", "EIO", "EDQUOT", "ESTALE":
+		return true
+	}
+	return false
+}
+
+// network reports whether the operation is one with a peer, for which networks
+// may be at fault.
+func (q *inquiry) network() bool {
+	switch q.s.deed {
+	case event.DoDial, event.DoHandshake, event.SeeConnection, event.SeeListener, event.SeePool:
+		return true
+	}
+	return false
+}
+
+// judgeHanging decides about an errand that hangs.
+func (j *Judge) judgeHanging(q *inquiry, c controlWord) {
+	e := q.errand
+	if e == nil {
+		j.drop(q, 0)
+		return
+	}
+	age := j.age(e)
+	kernel := e.stand.word(j)
+	if kernel == kernelMoves || c == controlWaits {
+		if kernel == kernelMoves && age >= j.fallback {
+			j.tell(q, event.Slow, event.Inferred)
+		}
+		return
+	}
+	need := uncounted * j.floor
+	if d := j.deadline(e) + j.validation; d > need {
+		need = d
+	}
+	n, _ := q.ownFailures(j)
+	program := q.standsToo(j) || n > 0
+	agrees := program || kernel == kernelStalls || kernel == kernelDoubts && age >= j.fallback
+	if c == controlGood && len(j.hangs(q)) > 0 {
+		agrees = true
+	}
+	if q.network() && !program && need < j.fallback {
+		need = j.fallback
+	}
+	switch {
+	case agrees && age >= need && q.stood(j):
+		j.tell(q, event.Stuck, event.Inferred)
+	case age >= j.fallback && !agrees:
+		j.tell(q, event.Unknown, event.Undecided)
+	}
+}
+
+// judgeFailing decides about an operation that fails.
+func (j *Judge) judgeFailing(q *inquiry, c controlWord) {
+	if q.bad < more || !q.stood(j) || c == controlWaits {
+		return
+	}
+	n, _ := q.ownFailures(j)
+	agrees := speaks(q.out.Errno) || c == controlGood && len(q.fails()) > 0 || n > 0
+	if q.network() {
+		agrees = n >= more && q.age(j) >= j.fallback
+	}
+	switch {
+	case agrees:
+		j.tell(q, event.Wrong, event.Inferred)
+	case q.age(j) >= j.fallback:
+		j.tell(q, event.Unknown, event.Undecided)
+	}
+}
+
+// memory is for how long a difference is remembered.
+const memory = int64(600e9)
+
+// judgeDiffering decides about a difference between what was written and what is
+// read.
+func (j *Judge) judgeDiffering(q *inquiry, c controlWord) {
+	if len(q.s.differs) < more || c == controlWaits {
+		return
+	}
+	if c == controlAbsent {
+		j.tell(q, event.Wrong, event.Inferred)
+		return
+	}
+	j.tell(q, event.Wrong, event.Proven)
+}
+
+// judgeSlowing decides about an operation that takes longer than it used to.
+func (j *Judge) judgeSlowing(q *inquiry, c controlWord) {
+	if !q.s.usual.leaves(j.floor) {
+		j.drop(q, 0)
+		return
+	}
+	if q.verdict != "" || c != controlGood || q.bad < more || !q.stood(j) {
+		return
+	}
+	w := q.words[event.Memory]
+	if q.network() {
+		w = q.words[event.Loopback]
+	}
+	if 2*w.out.Took > q.s.usual.middle() {
+		j.drop(q, weary*j.interval) // the machine is slow
+		return
+	}
+	j.tell(q, event.Slow, event.Inferred)
+}
+
+// judgeLooked decides about what is only looked at.
+func (j *Judge) judgeLooked(q *inquiry, c controlWord) {
+	l := &q.s.looks
+	if l.bad == 0 || j.clock.honest-l.last > stale*j.interval {
+		j.drop(q, 0)
+		return
+	}
+	if !q.stood(j) || c == controlWaits {
+		return
+	}
+	age := j.clock.honest - l.honest
+	n, _ := q.ownFailures(j)
+	switch {
+	case q.kind == silent && c == controlGood && age >= uncounted*j.floor && j.unreachable(q):
+		j.tell(q, event.Stuck, event.Inferred)
+	case q.kind == refusing && (q.s.deed == event.SeeOwn || n > 0):
+		j.tell(q, event.Wrong, event.Inferred)
+	case age >= j.fallback:
+		j.tell(q, event.Unknown, event.Undecided)
+	}
+}
+
+// unreachable reports whether new connections to the same address fail, or hang,
+// for the window.
+func (j *Judge) unreachable(q *inquiry) bool {
+	if e := q.s.away[event.Here]; e != nil && e.known && e.out.End == event.Hangs && j.age(e) >= j.floor+j.validation {
+		return true
+	}
+	return q.dials >= more && j.clock.honest-q.dialt >= j.validation
+}
