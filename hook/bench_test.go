@@ -26,6 +26,17 @@ func BenchmarkInFlight(b *testing.B) {
 	}
 }
 
+// Arguments that nobody has asked for.
+func BenchmarkUnwanted(b *testing.B) {
+	b.ReportAllocs()
+	f, name := new(int), []byte("name")
+	for i := 0; i < b.N; i++ {
+		Enter(siteCall)
+		Wanted(siteCall).Handle(f).Bytes(name).Number(int64(i)).Keep()
+		Exit(siteCall)
+	}
+}
+
 func BenchmarkGuard(b *testing.B) {
 	b.ReportAllocs()
 	for i := 0; i < b.N; i++ {

@@ -18,6 +18,9 @@
 //  5. On another architecture, or under another runtime than the one it was
 //     woven for, a hook does nothing. Without an agent it notes into memory that
 //     nobody reads.
+//  6. Arguments are copied only when a mimic checker has asked for them (Wanted),
+//     once each time that it asks, by the goroutine that does the operation.
+//     That allocates. What the operation is done with is kept weakly.
 //
 // Every function may be called from any goroutine at any time.
 //

@@ -17,6 +17,7 @@ type View struct {
 	Cells   []Cell
 	Workers []Worker
 	Notes   []Note
+	Mimics  []Mimic
 	Done    []byte
 }
 
@@ -37,6 +38,7 @@ func Format(mem []byte, grain uint64) error {
 	h.Workers = Area{uint64(workersAt), workerCap}
 	h.Notes = Area{uint64(notesAt), noteCap}
 	h.Done = Area{uint64(doneAt), DoneCap}
+	h.Mimics = Area{uint64(mimicsAt), mimicCap}
 	h.Grain = grain
 	copy(h.Magic[:], Magic)
 	return nil
@@ -57,6 +59,7 @@ func Open(mem []byte) (*View, error) {
 	v.Order = (*[1 << 20]uint32)(unsafe.Pointer(&mem[h.Order.At]))[:h.Order.Cap:h.Order.Cap]
 	v.Workers = (*[1 << 20]Worker)(unsafe.Pointer(&mem[h.Workers.At]))[:h.Workers.Cap:h.Workers.Cap]
 	v.Notes = (*[1 << 20]Note)(unsafe.Pointer(&mem[h.Notes.At]))[:h.Notes.Cap:h.Notes.Cap]
+	v.Mimics = (*[1 << 16]Mimic)(unsafe.Pointer(&mem[h.Mimics.At]))[:h.Mimics.Cap:h.Mimics.Cap]
 	v.Done = mem[h.Done.At : h.Done.At+h.Done.Cap : h.Done.At+h.Done.Cap]
 	return v, nil
 }
@@ -89,6 +92,7 @@ func check(mem []byte) (Header, error) {
 		{"cells", h.Cells, uint64(CellSize), 1 << 20},
 		{"cells in use", h.Order, 4, 1 << 20},
 		{"notes", h.Notes, uint64(NoteSize), 1 << 16},
+		{"mimics", h.Mimics, uint64(MimicSize), 1 << 16},
 		{"workers", h.Workers, uint64(WorkerSize), 1 << 20},
 		{"sites that are done", h.Done, 1, 1 << 30},
 	} {

@@ -71,3 +71,18 @@ func FuzzParseNote(f *testing.F) {
 		}
 	})
 }
+
+func FuzzParseMimic(f *testing.F) {
+	f.Add(appendMimic(someMimic, 2000))
+	f.Add("own\t0\t\t-1\t\t\t0\t0\tit \\n says so\t")
+	f.Fuzz(func(t *testing.T, text string) {
+		m, err := parseMimic(text)
+		if err != nil {
+			return
+		}
+		again, err := parseMimic(appendMimic(m, 1<<20))
+		if err != nil || again.Deed != m.Deed || again.Pass != m.Pass || len(again.Chain) != len(m.Chain) || again.Size != m.Size || len(again.Numbers) != len(m.Numbers) {
+			t.Errorf("%+v became %+v, %v", m, again, err)
+		}
+	})
+}

@@ -28,7 +28,7 @@ const EnvVar = "LIFESIGN_PAGE"
 // the layout or of the meaning of a field.
 const (
 	Magic   = "lifesign"
-	Version = 4
+	Version = 5
 )
 
 // Geometry of a page as Format makes it. Readers and writers go by the
@@ -44,13 +44,15 @@ const (
 	orphanCap  = 256
 	workerCap  = 1 << 12
 	noteCap    = 32
+	mimicCap   = 128
 	siteSpace  = 8 << 20
 
 	foreignAt = headerSize
 	orphansAt = foreignAt + foreignCap*8
 	workersAt = orphansAt + orphanCap*int(unsafe.Sizeof(Orphan{}))
 	notesAt   = workersAt + workerCap*WorkerSize
-	doneAt    = notesAt + noteCap*NoteSize
+	mimicsAt  = notesAt + noteCap*NoteSize
+	doneAt    = mimicsAt + mimicCap*MimicSize
 	sitesAt   = doneAt + DoneCap
 	orderAt   = sitesAt + siteSpace
 	cellsAt   = orderAt + CellCap*4
@@ -73,12 +75,13 @@ type Header struct {
 	Workers Area
 	Done    Area // a byte a site: not 0 once an operation there has come to its end
 
-	_     [128 - 24 - 6*16]byte
-	Clock uint64 // coarse CLOCK_MONOTONIC, nanoseconds; alone on its cache line
-	Grain uint64 // how often the clock is written, nanoseconds
-	Notes Area
-	Order Area // which cells are in use, in the order in which that came to be: 1 + index
-	_     [16]byte
+	MimicsWanted uint64 // 1 if whoever reads the page has mimics looked after
+
+	Clock  uint64 // coarse CLOCK_MONOTONIC, nanoseconds; alone on its cache line
+	Grain  uint64 // how often the clock is written, nanoseconds
+	Notes  Area
+	Order  Area // which cells are in use, in the order in which that came to be: 1 + index
+	Mimics Area
 
 	PID        uint64 // of the process that writes here; 0 until one has claimed the page
 	State      uint64 // one of the State constants
@@ -98,7 +101,8 @@ type Header struct {
 	Packages    uint64 // woven packages that are in the program
 	Expected    uint64 // those that it ought to have; 0 until its main package has said so
 	NoteSeq     uint64 // notes so far; the newest is at NoteSeq mod cap
-	_           [layoutStart - 192 - 136]byte
+	MimicSeq    uint64 // mimics so far; the newest is at MimicSeq mod cap
+	_           [layoutStart - 192 - 144]byte
 	Layout      [layoutSpace]byte // the Go runtime's layout, see ParseLayout
 
 	// What the watcher thinks of the program, written by it: first At, 0 while it

@@ -29,11 +29,17 @@ var someNote = event.Finding{
 	Evidence: []event.Evidence{{Source: event.Program, At: 6e9, Text: "it does not hold:\n\tno"}},
 }
 
+// someMimic is one as a program gives it: by rows.
+var someMimic = event.Mimic{
+	At: 8e9, Pass: 3, Deed: event.DoWrite, Path: "/data/a\tb.log", FD: 9, Offset: -1, Size: 5000, Data: []byte("bytes"),
+	Numbers: map[string]int64{"took": 7, "a=b": -1}, Chain: []event.Frame{{Func: "loop", File: "/src/p/a.go", Line: 3}, {Func: "(*T).get", File: "a.go", Line: 5}},
+}
+
 // smallPage is a page with room for little, so that it can be printed and
 // fuzzed whole.
 func smallPage(t testing.TB) []byte {
 	t.Helper()
-	words := make([]uint64, (headerSize+4*8+2*int(unsafe.Sizeof(Orphan{}))+512+3*CellSize+2*WorkerSize+8+2*NoteSize+16)/8)
+	words := make([]uint64, (headerSize+4*8+2*int(unsafe.Sizeof(Orphan{}))+512+3*CellSize+2*WorkerSize+8+2*NoteSize+16+2*MimicSize)/8)
 	mem := (*[1 << 20]byte)(unsafe.Pointer(&words[0]))[: len(words)*8 : len(words)*8]
 	h := (*Header)(unsafe.Pointer(&mem[0]))
 	copy(h.Magic[:], Magic)
@@ -46,6 +52,7 @@ func smallPage(t testing.TB) []byte {
 	h.Done = Area{h.Workers.At + 2*uint64(WorkerSize), 8}
 	h.Notes = Area{h.Done.At + 8, 2}
 	h.Order = Area{h.Notes.At + 2*uint64(NoteSize), 3}
+	h.Mimics = Area{h.Order.At + 16, 2}
 	return mem
 }
 
@@ -81,6 +88,8 @@ func filled(t testing.TB) []byte {
 	v.Workers[0] = Worker{Site: 4, Seq: 7, Since: 3e9, Budget: 2e9, Progress: 5, Last: 4e9, G: 17, Reported: 7}
 	v.Done[1] = 1
 	v.Say(someNote)
+	v.WantMimics(true)
+	v.Mimic(0, 1, someMimic)
 	v.Header.ReachAt, v.Header.ReachSize = 0x500000, 77
 	v.Header.Packages, v.Header.Expected = 2, 3
 	v.SetVerdict(Verdict{At: 8e9, Code: VerdictInferred, Count: 2, Text: "goroutine 17 waits"})

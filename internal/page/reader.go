@@ -11,10 +11,11 @@ import (
 // finds: what makes no sense is left out and counted, and never read beyond.
 // It is not safe for concurrent use.
 type Reader struct {
-	view  *View
-	sites []event.Site
-	rows  uint64 // bytes of the site table that are parsed
-	notes uint64 // notes that were read
+	view   *View
+	sites  []event.Site
+	rows   uint64 // bytes of the site table that are parsed
+	notes  uint64 // notes that were read
+	mimics uint64 // mimics that were read
 }
 
 // NewReader returns a reader of mem, which must be mapped for as long as the
@@ -45,6 +46,8 @@ type Reading struct {
 	Foreign    map[uint64]bool
 	Workers    []event.WorkerMark
 	Said       []event.Finding // what the program has said of itself since the last pass
+	Mimics     []event.Mimic   // that its checkers have come to since the last pass
+	MimicsLost uint64          // mimics that were written over before they were read, so far
 	Lost       uint64          // goroutines without a cell, workers without a slot and sites without a row
 	Damaged    int             // records and marks that made no sense
 }
@@ -66,6 +69,7 @@ func (r *Reader) Read(into *Reading) error {
 	into.Foreign = r.readForeign()
 	r.readWorkers(into)
 	r.readNotes(into)
+	r.readMimics(into)
 	return nil
 }
 

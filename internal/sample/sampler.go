@@ -80,6 +80,7 @@ func (s *Sampler) Sample(want Wanted) (sample event.Sample, ok bool, err error) 
 		Foreign:    s.reading.Foreign,
 		Workers:    s.reading.Workers,
 		Said:       s.reading.Said,
+		Mimics:     s.reading.Mimics,
 		Lost:       s.reading.Lost,
 	}
 	sample.Looks = s.looks(want.Look)

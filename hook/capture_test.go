@@ -1,0 +1,247 @@
+package hook
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+)
+
+// pass is one iteration of a region, with two operations, as woven code does it.
+func pass(n int64, b []byte) {
+	Mark(siteRegion)
+	Enter(siteCall)
+	Wanted(siteCall).Bytes(b).Number(n).Keep()
+	Exit(siteCall)
+	for i := 0; i < 3; i++ {
+		X1(Into(siteOther).Keeping(Wanted(siteOther).Text("name").Number(n)), 0)
+	}
+}
+
+func TestOneWholePassIsCaptured(t *testing.T) {
+	Begin(siteRegion)
+	defer End(siteRegion)
+	Mark(siteRegion)
+	p := Arm(siteRegion, []Site{siteCall, siteOther})
+	// The rest of an iteration that had begun before.
+	if c := Wanted(siteOther); c != nil {
+		t.Error("an iteration that was under way is captured")
+	}
+	for n := int64(1); n <= 3; n++ {
+		pass(n, []byte("bytes"))
+	}
+	list, over := p.Captures()
+	if len(list) != 2 || !over {
+		t.Fatalf("%d captures, over: %v", len(list), over)
+	}
+	if c := list[0]; c.Site() != siteCall || string(c.Data()) != "bytes" || c.Size() != 5 || c.Numbers()[0] != 1 {
+		t.Errorf("first %+v", c)
+	}
+	if c := list[1]; c.Site() != siteOther || c.Texts()[0] != "name" || c.Numbers()[0] != 1 {
+		t.Errorf("second %+v", c)
+	}
+	if Wanted(siteCall) != nil || Wanted(siteOther) != nil {
+		t.Error("more is wanted than one pass")
+	}
+}
+
+func TestAPassIsOverWhenItsGoroutineGoesOn(t *testing.T) {
+	p := Arm(siteRegion, []Site{siteCall})
+	defer p.Disarm()
+	Begin(siteRegion)
+	pass(1, nil)
+	pass(2, nil)
+	Mark(siteRegion)
+	if list, over := p.Captures(); len(list) != 1 || !over {
+		t.Errorf("%d captures, over: %v", len(list), over)
+	}
+	End(siteRegion)
+	p = Arm(siteRegion, []Site{siteCall})
+	if list, over := p.Captures(); len(list) != 0 || over {
+		t.Errorf("armed anew: %d captures, over: %v", len(list), over)
+	}
+	Enter(siteCall)
+	if Wanted(siteCall) != nil {
+		t.Error("who is not in the region is captured")
+	}
+	Exit(siteCall)
+	p.Disarm()
+	Begin(siteRegion)
+	defer End(siteRegion)
+	pass(3, nil)
+	pass(4, nil)
+	if list, over := p.Captures(); len(list) != 0 || !over {
+		t.Errorf("disarmed: %d captures, over: %v", len(list), over)
+	}
+}
+
+func TestArmingTakesThePlaceOfWhatWasArmed(t *testing.T) {
+	first := Arm(siteRegion, []Site{siteCall})
+	second := Arm(siteRegion, []Site{siteCall})
+	defer second.Disarm()
+	Begin(siteRegion)
+	defer End(siteRegion)
+	pass(1, nil)
+	pass(2, nil)
+	if list, over := first.Captures(); len(list) != 0 || !over {
+		t.Errorf("the first: %d captures, over: %v", len(list), over)
+	}
+	if list, _ := second.Captures(); len(list) != 1 {
+		t.Errorf("the second: %d captures", len(list))
+	}
+}
+
+func TestLongBytesAreCut(t *testing.T) {
+	p := Arm(siteRegion, []Site{siteCall})
+	defer p.Disarm()
+	Begin(siteRegion)
+	defer End(siteRegion)
+	b := make([]byte, 10000)
+	pass(1, b)
+	pass(2, b)
+	b[0] = 1
+	list, _ := p.Captures()
+	if len(list) != 1 || list[0].Size() != 10000 || len(list[0].Data()) != 4096 || list[0].Data()[0] != 0 {
+		t.Errorf("%d captures", len(list))
+	}
+}
+
+// global is no memory of the heap's.
+var global [64]byte
+
+func TestHandlesKeepNothingAlive(t *testing.T) {
+	f, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := (&Capture{}).Handle(f)
+	if weakPointers && c.Value() != any(f) {
+		t.Errorf("%v is not the file", c.Value())
+	}
+	if v := (&Capture{}).Handle(&global).Value(); weakPointers && v != any(&global) {
+		t.Errorf("of a package's variable: %v", v)
+	}
+	for _, v := range []any{nil, 7, "text", struct{ a, b int }{1, 2}, (*os.File)(nil)} {
+		(&Capture{}).Handle(v).Value() // need not be there, and must not end the program
+	}
+	runtime.KeepAlive(f)
+	f = nil
+	for i := 0; c.Value() != nil; i++ {
+		if i == 1000 {
+			t.Fatal("the capture keeps the file alive")
+		}
+		runtime.GC()
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// TestCapturesBelongTogether has many goroutines go through a region while
+// passes are asked for: all arguments of one must be of one iteration of one
+// goroutine.
+func TestCapturesBelongTogether(t *testing.T) {
+	stop := make(chan struct{})
+	var group sync.WaitGroup
+	for g := int64(1); g <= 8; g++ {
+		group.Add(1)
+		go func(g int64) {
+			defer group.Done()
+			Begin(siteRegion)
+			defer End(siteRegion)
+			for n := int64(0); ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				pass(g<<40|n, []byte{1, 2, 3})
+				runtime.Gosched()
+			}
+		}(g)
+	}
+	for got, end := 0, time.Now().Add(time.Minute); got < 20; {
+		if time.Now().After(end) {
+			t.Errorf("only %d passes were captured in a minute", got)
+			break
+		}
+		p := Arm(siteRegion, []Site{siteCall, siteOther})
+		vitals.SetClock(int64(now()) + 1) // as the agent does: iterations that begin from here on are new
+		var list []*Capture
+		for over := false; !over && time.Now().Before(end); {
+			list, over = p.Captures()
+			time.Sleep(50 * time.Microsecond)
+		}
+		if len(list) > 0 {
+			got++
+		}
+		for _, c := range list {
+			if c.Numbers()[0] != list[0].Numbers()[0] {
+				t.Errorf("%x and %x are of one pass", c.Numbers()[0], list[0].Numbers()[0])
+			}
+		}
+	}
+	close(stop)
+	group.Wait()
+}
+
+func TestSurveySeesWhatMoves(t *testing.T) {
+	before := Survey(map[Site]int{})
+	in := map[Site]int{}
+	if again := Survey(in); again != before || in[siteRegion] != 0 {
+		t.Errorf("nothing has moved, and yet %d became %d; %v", before, again, in)
+	}
+	Begin(siteRegion)
+	defer End(siteRegion)
+	Begin(siteInner)
+	defer End(siteInner)
+	if after := Survey(in); after == before || in[siteRegion] != 1 || in[siteInner] != 1 {
+		t.Errorf("%d became %d; %v", before, after, in)
+	}
+}
+
+func TestFailuresAreCountedBySite(t *testing.T) {
+	Failed(siteCall, errors.New("nobody looks after mimics"))
+	if list := Failures(nil); len(list) != 0 {
+		t.Errorf("noted %v", list)
+	}
+	vitals.WantMimics(true)
+	defer vitals.WantMimics(false)
+	last := errors.New("last")
+	Failed(siteCall, errors.New("first"))
+	if err := Failing(Into(siteCall), last); err != last {
+		t.Errorf("became %v", err)
+	}
+	if err := Failing(Into(siteOther), nil); err != nil {
+		t.Errorf("became %v", err)
+	}
+	list := Failures(nil)
+	if len(list) != 1 || list[0].Site != siteCall || list[0].Err != last || list[0].Count != 2 {
+		t.Errorf("noted %v", list)
+	}
+	for s := Site(0); s < 100; s++ {
+		Failed(s, last)
+	}
+	if n := len(Failures(nil)); n != maxFailures || FailuresLost() < 100-maxFailures {
+		t.Errorf("%d noted, %d lost", n, FailuresLost())
+	}
+	if got := told(mine(t)); got != "" {
+		t.Errorf("left behind: %s", got)
+	}
+}
+
+func TestAwaitIsWokenByFailures(t *testing.T) {
+	vitals.WantMimics(true)
+	defer vitals.WantMimics(false)
+	woken := make(chan struct{})
+	go func() { Await(); close(woken) }()
+	for {
+		Failed(siteCall, os.ErrClosed)
+		select {
+		case <-woken:
+			Failures(nil)
+			return
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
