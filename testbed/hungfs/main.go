@@ -1,20 +1,34 @@
-// Command hungfs mounts a file system whose fsync stops answering when it is
-// told to, and later answers again: what a dead disk, a network file system
-// whose server is silent or a volume that is being moved does to a program. It
-// hands everything else on to a directory.
+// Command hungfs mounts a file system that goes wrong when it is told to, and is
+// well again later: what a dead disk, a network file system whose server is
+// silent, a volume that is being moved, a worn-out or a full disk does to a
+// program. It hands everything else on to a directory.
 //
 // It takes commands on standard input, a line each, and answers on standard
-// output, with times in nanoseconds of CLOCK_MONOTONIC:
+// output, with times in nanoseconds of CLOCK_MONOTONIC. What is to go wrong is
+// answered when it first does:
 //
 //	             ready TIME      the file system is mounted
 //	hold         held TIME       the first fsync since then has come, and is not answered
-//	release      released TIME   all are answered
+//	hold write   held TIME       the first write since then has come, and is not answered
+//	slow         slowed TIME     the first request since then has come; each takes ten times as long, at least 20 ms more
+//	flip         flipped TIME    the first write since then has come; in each the middle byte's lowest bit is stored wrong
+//	fail ENOSPC  failed TIME     the first write, fsync or allocation since then has come, and is refused, as all are
+//	fail EIO     failed TIME     the same
+//	fail EROFS   failed TIME     the same, and all else that changes anything is refused too
+//	release      released TIME   all is answered, and well
+//
+// What was stored wrong stays so: whoever reads it past the page cache, after
+// POSIX_FADV_DONTNEED or with O_DIRECT, reads the wrong byte. Whoever has it in
+// the page cache still reads the right one, as on a disk: the kernel drops pages
+// neither when a file is opened nor when its times change.
 //
 // At the end of its input, or at SIGTERM, it answers everything, unmounts and
-// ends. It needs Linux, root and /dev/fuse.
+// ends. It needs Linux, root and /dev/fuse. It has no O_TMPFILE (EOPNOTSUPP), for
+// the library it is made with does not know that request.
 //
 // With -mute it never answers what is named there (fsync, read, write), from the
-// beginning and until it ends, and direct I/O goes past the page cache.
+// beginning and until it ends, and direct I/O goes past the page cache. With
+// -slow, -flip and -fail it goes wrong from the beginning.
 package main
 
 import (
@@ -24,6 +38,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fs"
@@ -32,49 +47,88 @@ import (
 	"github.com/lifesign-go/lifesign/testbed/internal/mono"
 )
 
+// flags are the command line's.
+type flags struct {
+	mount, store string
+	mute         string
+	slow, flip   bool
+	fail         string
+}
+
 func main() {
-	mount := flag.String("mount", "", "where to mount it")
-	store := flag.String("store", "", "the directory that the files are in")
-	mute := flag.String("mute", "", "what is never answered: fsync, read, write, with commas between them")
+	var f flags
+	flag.StringVar(&f.mount, "mount", "", "where to mount it")
+	flag.StringVar(&f.store, "store", "", "the directory that the files are in")
+	flag.StringVar(&f.mute, "mute", "", "what is never answered: fsync, read, write, with commas between them")
+	flag.BoolVar(&f.slow, "slow", false, "be slow from the beginning")
+	flag.BoolVar(&f.flip, "flip", false, "flip bits from the beginning")
+	flag.StringVar(&f.fail, "fail", "", "refuse writes from the beginning: ENOSPC, EIO or EROFS")
 	flag.Parse()
-	if err := run(*mount, *store, *mute, os.Stdin, os.Stdout); err != nil {
+	if err := run(f, os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "hungfs:", err)
 		os.Exit(1)
 	}
 }
 
-func run(mount, store, mute string, commands io.Reader, answers io.Writer) error {
+func run(f flags, commands io.Reader, answers io.Writer) error {
 	if err := showConnections(); err != nil {
 		return err
 	}
-	g := newGate(func() { tell(answers, "held") })
-	silent, err := silence(g, mute)
-	if err != nil {
+	d := newDisk(func(word string) { tell(answers, word) })
+	if err := d.begin(f); err != nil {
 		return err
 	}
-	loopback, err := fs.NewLoopbackRoot(store)
+	loopback, err := fs.NewLoopbackRoot(f.store)
 	if err != nil {
 		return fmt.Errorf("-store: %w", err)
 	}
-	root := &node{LoopbackNode: loopback.(*fs.LoopbackNode), gate: g, silent: silent}
+	root := &node{LoopbackNode: loopback.(*fs.LoopbackNode)}
 	root.RootData.RootNode = root
-	options := &fs.Options{MountOptions: fuse.MountOptions{
+	d.RawFileSystem = fs.NewNodeFS(root, &fs.Options{})
+	server, err := fuse.NewServer(d, f.mount, &fuse.MountOptions{
 		FsName: "hungfs", Name: "hungfs",
-		DirectMountStrict: true, // by mount(2), for there may be no fusermount
-	}}
-	if _, err := fs.Mount(mount, root, options); err != nil {
+		DirectMountStrict:        true, // by mount(2), for there may be no fusermount
+		ExplicitDataCacheControl: true, // or a new time of modification would drop pages
+	})
+	if err != nil {
 		return fmt.Errorf("mount a FUSE file system: %w (root and /dev/fuse are needed)", err)
 	}
+	go server.Serve()
+	if err := server.WaitMount(); err != nil {
+		return fmt.Errorf("mount a FUSE file system: %w", err)
+	}
 	// Whatever is still open goes on after it, until this process ends.
-	defer syscall.Unmount(mount, syscall.MNT_DETACH)
-	defer g.release()
-	defer silent.release()
+	defer syscall.Unmount(f.mount, syscall.MNT_DETACH)
+	defer d.release()
 	tell(answers, "ready")
-	return obey(g, commands, answers)
+	return obey(d, commands, answers)
+}
+
+// begin sets what is wrong from the beginning.
+func (d *disk) begin(f flags) error {
+	if err := d.mute(f.mute); err != nil {
+		return err
+	}
+	var commands []string
+	if f.slow {
+		commands = append(commands, "slow")
+	}
+	if f.flip {
+		commands = append(commands, "flip")
+	}
+	if f.fail != "" {
+		commands = append(commands, "fail "+f.fail)
+	}
+	for _, c := range commands {
+		if err := d.command(c); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // obey does what it is told, until the end of the commands or a signal.
-func obey(g *gate, commands io.Reader, answers io.Writer) error {
+func obey(d *disk, commands io.Reader, answers io.Writer) error {
 	end := make(chan os.Signal, 1)
 	signal.Notify(end, syscall.SIGTERM, syscall.SIGINT)
 	lines := make(chan string)
@@ -89,19 +143,39 @@ func obey(g *gate, commands io.Reader, answers io.Writer) error {
 		case <-end:
 			return nil
 		case line, ok := <-lines:
-			switch {
-			case !ok:
+			if !ok {
 				return nil
-			case line == "hold":
-				g.hold()
-			case line == "release":
-				g.release()
+			}
+			if line == "release" {
+				d.release()
 				tell(answers, "released")
-			default:
-				return fmt.Errorf("unknown command %q: hold or release", line)
+				continue
+			}
+			if err := d.command(line); err != nil {
+				return err
 			}
 		}
 	}
+}
+
+// command makes something go wrong.
+func (d *disk) command(line string) error {
+	name, what, _ := strings.Cut(line, " ")
+	switch {
+	case line == "hold", line == "hold fsync":
+		d.fsync.hold()
+	case line == "hold write":
+		d.write.hold()
+	case line == "slow":
+		d.trouble(func(t *trouble) { t.slow = d.once("slowed") })
+	case line == "flip":
+		d.trouble(func(t *trouble) { t.flip = d.once("flipped") })
+	case name == "fail" && refusals[what] != 0:
+		d.trouble(func(t *trouble) { t.fail, t.errno = d.once("failed"), refusals[what] })
+	default:
+		return fmt.Errorf("unknown command %q: hold, hold write, slow, flip, fail ENOSPC, fail EIO, fail EROFS or release", line)
+	}
+	return nil
 }
 
 func tell(w io.Writer, word string) { fmt.Fprintf(w, "%s %d\n", word, mono.Now()) }
