@@ -29,7 +29,7 @@ build: ## build bin/lifesign
 
 # The rig is the testbed's own programs: the load and what judges lifesign.
 rig: build
-	$(TESTBED) go build -o $(BIN)/ ./natsload ./hungfs ./harness ./kernels ./natsbench ./workbench ./hookbench ./hang ./hang/programs/gohang
+	$(TESTBED) go build -o $(BIN)/ ./natsload ./hungfs ./cutproxy ./harness ./kernels ./natsbench ./workbench ./hookbench ./hang ./hang/programs/gohang
 
 demo: rig ## find the deadlock of nats-server 2.12.1 under load, in about a minute
 	$(HARNESS) -demo
