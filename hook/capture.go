@@ -147,7 +147,8 @@ func (c *Capture) Handle(v any) *Capture {
 	return c
 }
 
-// Text takes a string, which nobody can change.
+// Text takes a copy of a string, at most as much of it as of bytes: a program
+// may have made it of memory that it uses again, or on its stack.
 func (c *Capture) Text(s string) *Capture {
 	if c != nil {
 		c.addText(s)
@@ -156,7 +157,12 @@ func (c *Capture) Text(s string) *Capture {
 }
 
 //go:noinline
-func (c *Capture) addText(s string) { c.texts = append(c.texts, s) }
+func (c *Capture) addText(s string) {
+	if len(s) > page.MimicData {
+		s = s[:page.MimicData]
+	}
+	c.texts = append(c.texts, string(append([]byte(nil), s...)))
+}
 
 // Bytes takes a copy of b, of what there is room for in the page.
 func (c *Capture) Bytes(b []byte) *Capture {
@@ -176,6 +182,23 @@ func (c *Capture) addBytes(b []byte) {
 }
 
 // Number takes a number.
+// Chars is Bytes of a string, which need not be made a slice first.
+func (c *Capture) Chars(s string) *Capture {
+	if c != nil {
+		c.addChars(s)
+	}
+	return c
+}
+
+//go:noinline
+func (c *Capture) addChars(s string) {
+	c.size = len(s)
+	if len(s) > page.MimicData {
+		s = s[:page.MimicData]
+	}
+	c.data = append([]byte(nil), s...)
+}
+
 func (c *Capture) Number(n int64) *Capture {
 	if c != nil {
 		c.addNumber(n)

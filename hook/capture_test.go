@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 )
 
 // pass is one iteration of a region, with two operations, as woven code does it.
@@ -105,6 +106,32 @@ func TestLongBytesAreCut(t *testing.T) {
 	list, _ := p.Captures()
 	if len(list) != 1 || list[0].Size() != 10000 || len(list[0].Data()) != 4096 || list[0].Data()[0] != 0 {
 		t.Errorf("%d captures", len(list))
+	}
+}
+
+// A string may be made of memory that is used again.
+func TestStringsAreCopied(t *testing.T) {
+	p := Arm(siteRegion, []Site{siteCall})
+	defer p.Disarm()
+	Begin(siteRegion)
+	defer End(siteRegion)
+	b := make([]byte, 5000)
+	copy(b, "before")
+	s := *(*string)(unsafe.Pointer(&b))
+	pass(1, nil)
+	Mark(siteRegion)
+	Wanted(siteCall).Text(s[:6]).Text(s).Chars(s).Keep()
+	copy(b, "behind")
+	list, _ := p.Captures()
+	if len(list) != 1 {
+		t.Fatalf("%d captures", len(list))
+	}
+	c := list[0]
+	if texts := c.Texts(); len(texts) != 2 || texts[0] != "before" || len(texts[1]) != 4096 || texts[1][:6] != "before" {
+		t.Errorf("texts %.10q", texts)
+	}
+	if c.Size() != 5000 || len(c.Data()) != 4096 || string(c.Data()[:6]) != "before" {
+		t.Errorf("%d bytes of %d: %.10q", len(c.Data()), c.Size(), c.Data())
 	}
 }
 

@@ -31,6 +31,8 @@ func (v *visitor) call(n *ast.CallExpr) {
 	}
 	o := &op{site: v.site(event.Call, at, name), rewrite: rewrite, why: r.why}
 	o.site.Leaves = r.leaves
+	v.mimic(o, n, r)
+	o.rewrite.Err = v.errorOf(n, rewrite.Form)
 	switch {
 	case r.wait == always:
 		o.idle(r.why)
@@ -43,9 +45,10 @@ func (v *visitor) call(n *ast.CallExpr) {
 // ruling is what the rules say of a call that can block.
 type ruling struct {
 	wait     wait
-	buffered bool   // most such calls do not leave memory
-	leaves   bool   // what is called is not in scope
-	why      string // which rule it is
+	buffered bool     // most such calls do not leave memory
+	leaves   bool     // what is called is not in scope
+	why      string   // which rule it is
+	rules    []string // of the table, by the names of the functions
 }
 
 // ruling returns what is said of the call n: by a directive on its statement,

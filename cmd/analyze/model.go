@@ -125,8 +125,11 @@ const (
 	Select Form = "select"
 
 	// Statement is a call that is a statement, or what a simple statement assigns:
-	// `n, err := f()` → `lsrt.Enter(lsbase+1); n, err := f(); lsrt.Exit(lsbase+1)`.
-	// With Open it is a return statement, and nothing is put behind it.
+	// `n, err := f.Write(b)` → `lsrt.Enter(lsbase+1); n, err := f.Write(b);
+	// lsrt.Exit(lsbase+1)`. With Open it is a return statement, and nothing is put
+	// behind it. What it takes is captured first, behind Enter:
+	// `lsrt.Wanted(lsbase+1).Handle(f).Bytes(b).Keep()`; its error is noted last:
+	// `if err != nil { lsrt.Failed(lsbase+1, err) }`.
 	Statement Form = "statement"
 
 	// Hoist is an if or switch statement whose first part is such a statement:
@@ -136,7 +139,9 @@ const (
 	Hoist Form = "hoist"
 
 	// Expression is a call with one result that stands in an expression: `f(x)` →
-	// `lsrt.X1(lsrt.Into(lsbase+1), f(x))`.
+	// `lsrt.X1(lsrt.Into(lsbase+1), f(x))`; or, if it takes something and its result
+	// is an error,
+	// `lsrt.Failing(lsrt.Into(lsbase+1).Keeping(lsrt.Wanted(lsbase+1).Text(x)), f(x))`.
 	Expression Form = "expression"
 
 	// Deferred is a deferred call with one result and at most one argument:

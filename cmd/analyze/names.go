@@ -3,6 +3,7 @@ package analyze
 import (
 	"fmt"
 	"go/ast"
+	"go/types"
 	"path/filepath"
 	"strconv"
 
@@ -18,6 +19,8 @@ type names struct {
 	element    string // of one that assigns
 	param      string // of a rewritten method expression
 	generated  string // path of the added file
+
+	redeclared map[string]bool // predeclared names that mean something else somewhere in the package
 }
 
 func packageNames(p *load.Package) names {
@@ -38,7 +41,25 @@ func packageNames(p *load.Package) names {
 		element:   free(taken, "lsv"),
 		param:     free(taken, "lsm"),
 		generated: generatedPath(p),
+
+		redeclared: redeclared(p),
 	}
+}
+
+// redeclared returns those of the predeclared names that woven code writes which
+// the package declares anew, if only somewhere.
+func redeclared(p *load.Package) map[string]bool {
+	out := make(map[string]bool)
+	for id, obj := range p.Info.Defs {
+		switch id.Name {
+		case "nil", "int64", "string", "len":
+			if v, ok := obj.(*types.Var); ok && v.IsField() {
+				continue
+			}
+			out[id.Name] = true
+		}
+	}
+	return out
 }
 
 // free returns name, or name with the first number that makes it free.

@@ -95,7 +95,8 @@ func (s *sayings) blocks(f *types.Func) (r ruling, ok bool) {
 	if !ok {
 		return ruling{}, false
 	}
-	return ruling{wait: t.wait, buffered: t.buffered, why: "by the rule for " + ruleName(f)}, true
+	name := ruleName(f)
+	return ruling{wait: t.wait, buffered: t.buffered, why: "by the rule for " + name, rules: []string{name}}, true
 }
 
 // ruling returns what said makes of a call.

@@ -3,7 +3,8 @@ package analyze
 // section is a part of the table of calls that can block.
 type section struct {
 	title    string
-	buffered bool // most of its calls do not leave memory: a loop of them is no wait
+	buffered bool   // most of its calls do not leave memory: a loop of them is no wait
+	noMimic  string // why those of its functions that deeds does not have have no mimic
 	rules    []rule
 }
 
@@ -25,7 +26,7 @@ type rule struct {
 // through which most calls read memory (what such a call leads to is asked of
 // the call graph instead), and what is called a byte at a time.
 var table = []section{
-	{"Files: any of these blocks while the file system does", false, []rule{
+	{"Files: any of these blocks while the file system does", false, "it would change what it is done to", []rule{
 		{"*os.File", "Read ReadAt", atHead},
 		{"*os.File", "Write WriteAt WriteString ReadFrom WriteTo Sync Truncate Close Stat Readdir Readdirnames ReadDir Chdir Chmod Chown", doing},
 		{"os", "Open OpenFile Create CreateTemp ReadFile WriteFile ReadDir Stat Lstat Truncate Chdir Getwd Pipe CopyFS", doing},
@@ -39,12 +40,12 @@ var table = []section{
 		{"io/fs.ReadDirFile", "ReadDir", doing},
 		{"io/ioutil", "ReadAll ReadFile WriteFile ReadDir TempDir TempFile", doing},
 	}},
-	{"Copying: as long as both ends take", false, []rule{
+	{"Copying: as long as both ends take", false, "what it has read cannot be read twice", []rule{
 		{"io", "Copy CopyN CopyBuffer ReadAll ReadFull ReadAtLeast", doing},
 		{"*io.PipeReader", "Read", atHead},
 		{"*io.PipeWriter", "Write", doing},
 	}},
-	{"Buffers: a call that finds its buffer empty or full goes to what is behind", true, []rule{
+	{"Buffers: a call that finds its buffer empty or full goes to what is behind", true, "what is behind the buffer is not known", []rule{
 		{"*bufio.Reader", "Read ReadBytes ReadLine ReadSlice ReadString Peek Discard WriteTo", atHead},
 		{"*bufio.Scanner", "Scan", atHead},
 		{"*bufio.Writer", "Flush Write WriteString ReadFrom", doing},
@@ -59,7 +60,7 @@ var table = []section{
 		{"encoding/binary", "Read Write", doing},
 		{"*net/textproto.Reader", "ReadLine ReadLineBytes ReadMIMEHeader ReadResponse ReadCodeLine", atHead},
 	}},
-	{"Standard output and logs: a pipe that nobody reads, a terminal that is stopped", true, []rule{
+	{"Standard output and logs: a pipe that nobody reads, a terminal that is stopped", true, "what is written would be seen", []rule{
 		{"fmt", "Print Printf Println", doing},
 		{"fmt", "Scan Scanf Scanln", atHead},
 		{"log", "Print Printf Println Fatal Fatalf Fatalln Panic Panicf Panicln Output", doing},
@@ -69,7 +70,7 @@ var table = []section{
 		{"*log/syslog.Writer", "Write Close Emerg Alert Crit Err Warning Notice Info Debug", doing},
 		{"log/syslog", "New Dial", doing},
 	}},
-	{"The network", false, []rule{
+	{"The network", false, "it has no connection to look at", []rule{
 		{"net.Conn", "Read", atHead},
 		{"net.Conn", "Write", doing},
 		{"*net.conn", "Read", atHead}, // what *net.TCPConn and its like embed
@@ -101,7 +102,7 @@ var table = []section{
 		{"net/rpc", "Accept ServeCodec ServeConn", always},
 		{"*net/rpc.Server", "Accept ServeCodec ServeConn", always},
 	}},
-	{"HTTP", false, []rule{
+	{"HTTP", false, "package net/http keeps the connection to itself", []rule{
 		{"net/http", "Get Head Post PostForm", doing},
 		{"*net/http.Client", "Do Get Head Post PostForm", doing},
 		{"net/http.RoundTripper", "RoundTrip", doing},
@@ -117,7 +118,7 @@ var table = []section{
 		{"*net/http.Server", "Serve ServeTLS ListenAndServe ListenAndServeTLS", always},
 		{"net/http", "Serve ServeTLS ListenAndServe ListenAndServeTLS", always},
 	}},
-	{"Databases: a connection of the pool, then the server", false, []rule{
+	{"Databases: a connection of the pool, then the server", false, "it is done to a connection that is taken", []rule{
 		{"*database/sql.DB", "Begin BeginTx Conn Exec ExecContext Ping PingContext Prepare PrepareContext Query QueryContext QueryRow QueryRowContext Close", doing},
 		{"*database/sql.Conn", "BeginTx ExecContext PingContext PrepareContext QueryContext QueryRowContext Raw Close", doing},
 		{"*database/sql.Tx", "Commit Rollback Exec ExecContext Prepare PrepareContext Query QueryContext QueryRow QueryRowContext", doing},
@@ -125,22 +126,22 @@ var table = []section{
 		{"*database/sql.Row", "Scan", doing},
 		{"*database/sql.Rows", "Next NextResultSet Close", doing},
 	}},
-	{"Other processes", false, []rule{
+	{"Other processes", false, "a process is started, and waited for, once", []rule{
 		{"*os/exec.Cmd", "Run Start Wait Output CombinedOutput", doing},
 		{"*os.Process", "Wait", doing},
 		{"os", "StartProcess", doing},
 		{"os/exec", "LookPath", doing},
 	}},
-	{"Other goroutines, and what is acquired: semaphores, connections, a first run", false, []rule{
+	{"Other goroutines, and what is acquired: semaphores, connections, a first run", false, "the judge sees it by its marks", []rule{
 		{"*sync.Once", "Do", doing},
 		{"*golang.org/x/sync/errgroup.Group", "Go Wait", doing}, // Go waits for a place if there is a limit
 		{"*golang.org/x/sync/semaphore.Weighted", "Acquire", doing},
 		{"*golang.org/x/sync/singleflight.Group", "Do", doing},
 	}},
-	{"Time: a sleep ends by itself, as was asked for", false, []rule{
+	{"Time: a sleep ends by itself, as was asked for", false, "it is a pause that was asked for", []rule{
 		{"time", "Sleep", always},
 	}},
-	{"System calls made directly", false, []rule{
+	{"System calls made directly", false, "what it is done to is not known", []rule{
 		{"syscall", sysFile + " " + sysNet + " Syscall Syscall6", doing},
 		{"golang.org/x/sys/unix", sysFile + " " + sysNet + " " + sysUnix + " Syscall Syscall6", doing},
 		{"golang.org/x/sys/unix", "Poll Ppoll Select EpollWait", atHead},

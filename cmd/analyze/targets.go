@@ -67,7 +67,7 @@ func (t *target) add(fn *ssa.Function, said *sayings) {
 // one for work if it is so for all of them.
 func (t *target) ruling() ruling {
 	names := slices.Sorted(maps.Keys(t.blocks))
-	r := ruling{wait: always, why: "it can lead to " + strings.Join(names, ", ")}
+	r := ruling{wait: always, why: "it can lead to " + strings.Join(names, ", "), rules: names}
 	for _, name := range names {
 		r.wait = min(r.wait, t.blocks[name].wait)
 	}

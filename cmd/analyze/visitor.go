@@ -301,6 +301,9 @@ func (v *visitor) file(next *int) (File, []Region) {
 	for _, o := range v.ops {
 		if o.site != nil {
 			o.rewrite.Site = *next
+			if o.noMimic == "" && o.site.Kind != event.Call && !o.site.Kind.IsRegion() {
+				o.noMimic = byMarks
+			}
 			out.Sites = append(out.Sites, Site{*o.site, *next, o.why, o.deed, o.noMimic})
 			*next++
 		}

@@ -40,15 +40,11 @@ func (w *weaver) rewrite(r *analyze.Rewrite) error {
 	case analyze.Select:
 		w.selection(r)
 	case analyze.Statement:
-		w.insert(r.Start, w.call("Enter", r)+"; ", r.Start, r.End)
-		if !r.Open {
-			w.close(r, "; "+w.call("Exit", r))
-		}
+		return w.statement(r)
 	case analyze.Hoist:
 		return w.hoist(r)
 	case analyze.Expression:
-		w.insert(r.Start, fmt.Sprintf("%s.X1(%s, ", w.hook, w.call("Into", r)), r.Start, r.End)
-		w.close(r, ")")
+		return w.expression(r)
 	case analyze.Deferred:
 		return w.deferred(r)
 	default:
@@ -191,8 +187,12 @@ func (w *weaver) hoist(r *analyze.Rewrite) error {
 	if semicolon == r.End || w.src[semicolon] != ';' {
 		return fmt.Errorf("there is no semicolon at byte %d", r.Cut)
 	}
-	w.replace(r.Start, len(r.Word), "{ "+w.call("Enter", r)+";", r)
-	w.replace(semicolon, 1, "; "+w.call("Exit", r)+"; "+r.Word, r)
+	before, err := w.before(r)
+	if err != nil {
+		return err
+	}
+	w.replace(r.Start, len(r.Word), "{ "+before+";", r)
+	w.replace(semicolon, 1, "; "+w.after(r)+"; "+r.Word, r)
 	w.close(r, " }")
 	return nil
 }

@@ -42,6 +42,10 @@ func TestWeaveRefuses(t *testing.T) {
 	}
 }
 
+func capturing(t analyze.Take) []analyze.Rewrite {
+	return []analyze.Rewrite{{Form: analyze.Expression, Start: 11, Cut: 11, End: 12, Take: []analyze.Take{t}}}
+}
+
 func TestRewriteRefuses(t *testing.T) {
 	const src = "package a\n\nfunc f() { ch <- 1 }\n"
 	arrow := strings.Index(src, "<-")
@@ -63,6 +67,12 @@ func TestRewriteRefuses(t *testing.T) {
 			{Form: analyze.Send, Start: arrow - 3, Cut: arrow, End: arrow + 4},
 			{Form: analyze.Method, Start: arrow - 3, Cut: arrow - 1, End: arrow + 4},
 		}, "out of its order"},
+		{"captures beyond the end", capturing(analyze.Take{Kind: analyze.TakeText, Start: 1, End: 1000}), "bytes 1 to 1000"},
+		{"captures backwards", capturing(analyze.Take{Kind: analyze.TakeText, Start: 3, End: 2}), "bytes 3 to 2"},
+		{"captures a line", capturing(analyze.Take{Kind: analyze.TakeText, Start: 3, End: 12}), "more than a line"},
+		{"captures by a line", capturing(analyze.Take{Kind: analyze.TakeText, Wrap: "f(\n%s)"}), `takes "f(\n%s)"`},
+		{"captures in an unknown way", capturing(analyze.Take{Kind: "Whole"}), "which is not known"},
+		{"an error of two lines", []analyze.Rewrite{{Form: analyze.Statement, Start: arrow - 3, Cut: arrow - 3, End: arrow, Err: "a\nb"}}, "the variable"},
 		{"mark outside", []analyze.Rewrite{{Form: analyze.Select, Start: arrow, Cut: arrow, End: arrow, Marks: []int{1000}}}, "out of its order"},
 	}
 	for _, tt := range tests {
@@ -112,7 +122,8 @@ func FuzzRewrite(f *testing.F) {
 		for ; len(raw) >= 4; raw = raw[4:] {
 			file.Rewrites = append(file.Rewrites, analyze.Rewrite{
 				Form: forms[int(raw[0])%len(forms)], Site: int(raw[0]) - 5,
-				Start: int(raw[1]), Cut: int(raw[2]), End: int(raw[3]), Word: "if", Marks: []int{int(raw[2])},
+				Start: int(raw[1]), Cut: int(raw[2]), End: int(raw[3]), Word: "if", Marks: []int{int(raw[2])}, Err: "err",
+				Take: []analyze.Take{{Kind: analyze.TakeNumber, Start: int(raw[2]), End: int(raw[3]), Wrap: "int64(%s)"}},
 			})
 		}
 		out, err := gen.Rewrite([]byte(src), &p, file)

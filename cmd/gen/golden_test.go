@@ -59,6 +59,9 @@ func TestMain(m *testing.M) {
 	if w := weaveOnce(); w.dir != "" {
 		os.RemoveAll(w.dir)
 	}
+	if wovenDir != "" {
+		os.RemoveAll(wovenDir)
+	}
 	os.Exit(code)
 }
 
@@ -218,13 +221,32 @@ func (w *world) output(name string) []txtar.File {
 			fmt.Fprintf(&skipped, "%s: %s: %s\n", s.Place, s.What, s.Why)
 		}
 	}
-	for name, text := range map[string]string{"regions": regions.String(), "skipped": skipped.String()} {
+	mimics := ""
+	if strings.HasPrefix(name, "capture") {
+		mimics = w.mimics(in)
+	}
+	for name, text := range map[string]string{"regions": regions.String(), "skipped": skipped.String(), "mimics": mimics} {
 		if text != "" {
 			add(name, text)
 		}
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
 	return out
+}
+
+// mimics returns which operations have a mimic, and why the others have none.
+func (w *world) mimics(in func(path string) bool) string {
+	var out strings.Builder
+	for _, p := range w.model.Packages {
+		for _, f := range p.Files {
+			for _, s := range f.Sites {
+				if in(f.Path) && !s.Kind.IsRegion() {
+					fmt.Fprintf(&out, "%s: %s: %s%s\n", s.Place(), s.Object, s.Deed, s.NoMimic)
+				}
+			}
+		}
+	}
+	return out.String()
 }
 
 func rewriteArchive(t *testing.T, name string, a *txtar.Archive, got []txtar.File) {

@@ -7,7 +7,6 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,25 +17,7 @@ import (
 // they did.
 func TestWovenBuilds(t *testing.T) {
 	w := woven(t)
-	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(w.dir)); err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range w.files {
-		rel, err := filepath.Rel(w.dir, f.Path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, rel), f.Data, 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
-	root, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	const runtime = "github.com/lifesign-go/lifesign"
-	goRun(t, dir, "mod", "edit", "-require", runtime+"@v0.0.0", "-replace", runtime+"@v0.0.0="+root)
+	dir := wovenModule(t)
 	goRun(t, dir, "build", "./...")
 	if _, ok := w.archives["old"]; !ok {
 		t.Fatal("there is no archive of an old module")
@@ -47,19 +28,6 @@ func TestWovenBuilds(t *testing.T) {
 	if plain == "" || plain != hooked {
 		t.Errorf("behaviour differs:\n%s", difference(plain, hooked))
 	}
-}
-
-// goRun runs the go command and returns what it, or the program it runs,
-// prints.
-func goRun(t *testing.T, dir string, args ...string) string {
-	t.Helper()
-	cmd := exec.Command("go", args...)
-	cmd.Dir, cmd.Env = dir, environment()
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return strings.ReplaceAll(string(out), dir, "$DIR")
 }
 
 // Every name and literal of the source must be on the line where it was: so
