@@ -34,6 +34,7 @@ var layers = map[string]int{
 
 	".":           3,
 	"cmd/analyze": 3,
+	"cmd/errands": 3,
 	"cmd/observe": 3,
 
 	"cmd/gen":    4,

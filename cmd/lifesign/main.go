@@ -90,6 +90,9 @@ func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	if args[0] == mapCommand {
 		return weave.MapTool(args[1:], stdout, stderr)
 	}
+	if args[0] == helperCommand {
+		return helper(ctx, args[1:], stdout, stderr)
+	}
 	run, ok := commands[args[0]]
 	if !ok {
 		fmt.Fprintf(stderr, "lifesign: there is no command %q (lifesign help lists them)\n", args[0])

@@ -38,14 +38,11 @@ const accessPatience = 200 * time.Millisecond
 // Unseen says what cannot be seen of the process, and why: an item each, none if
 // all can be.
 func (p *Process) Unseen() []string {
-	answer := make(chan []string, 1)
-	go func() { answer <- p.unseen() }()
-	select {
-	case list := <-answer:
-		return list
-	case <-time.After(accessPatience):
+	var list []string
+	if !proc.Ask(func() { list = p.unseen() }).Wait(accessPatience) {
 		return []string{fmt.Sprintf("what may be seen of it: the kernel has not told in %v", accessPatience)}
 	}
+	return list
 }
 
 func (p *Process) unseen() []string {
@@ -117,18 +114,15 @@ func wordSize(k proc.Kernel) int {
 // auxv reads the auxiliary vector, which the kernel keeps beside the program's
 // memory; nil if it may not be read, or not in time.
 func auxv(k proc.Kernel) []byte {
-	answer := make(chan []byte, 1)
-	go func() {
-		b, err := os.ReadFile(filepath.Join(k.Proc, strconv.Itoa(k.PID), "auxv"))
-		if err != nil {
-			b = nil
+	var b []byte
+	h := proc.Ask(func() {
+		text, err := os.ReadFile(filepath.Join(k.Proc, strconv.Itoa(k.PID), "auxv"))
+		if err == nil {
+			b = text
 		}
-		answer <- b
-	}()
-	select {
-	case b := <-answer:
-		return b
-	case <-time.After(accessPatience):
+	})
+	if !h.Wait(accessPatience) {
 		return nil
 	}
+	return b
 }

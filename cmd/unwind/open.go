@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lifesign-go/lifesign/internal/proc"
 )
 
 // maxHanging is how many questions to the kernel may be open at a time. Each
@@ -19,9 +21,9 @@ type slots chan struct{}
 
 // later is an answer that may come late.
 type later[T any] struct {
-	done chan struct{}
-	v    T
-	err  error
+	helper *proc.Helper // nil if nobody was asked
+	v      T
+	err    error
 }
 
 var (
@@ -31,37 +33,26 @@ var (
 
 // ask has f answer in a thread that can be given up.
 func ask[T any](s slots, f func() (T, error)) *later[T] {
-	l := &later[T]{done: make(chan struct{})}
+	l := &later[T]{}
 	select {
 	case s <- struct{}{}:
 	default:
 		l.err = errBusy
-		close(l.done)
 		return l
 	}
-	go func() {
+	l.helper = proc.Ask(func() {
 		defer func() { <-s }()
-		defer close(l.done)
 		l.v, l.err = f()
-	}()
+	})
 	return l
 }
 
 // wait returns the answer, or errLate after the limit.
 func (l *later[T]) wait(limit time.Duration) (v T, err error) {
-	select {
-	case <-l.done:
+	if l.helper == nil || l.helper.Wait(limit) {
 		return l.v, l.err
-	default:
 	}
-	t := time.NewTimer(limit)
-	defer t.Stop()
-	select {
-	case <-l.done:
-		return l.v, l.err
-	case <-t.C:
-		return v, errLate
-	}
+	return v, errLate
 }
 
 // openMapped opens the file of a mapping. sure says that it is that very file:

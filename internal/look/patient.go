@@ -5,10 +5,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/lifesign-go/lifesign/internal/proc"
 )
 
 // Patient returns a memory that gives up a read of m which takes longer than
-// limit, and every later one while that hangs. A process whose address space is
+// limit, not counted what it waits for a processor (proc.Helper), and every later one while that hangs. A process whose address space is
 // locked by a thread that stands in the kernel, or whose pages are on a disk
 // that does not answer, would otherwise make whoever looks at it stand, too. It
 // may be used concurrently if m may: who asks in a thread that can be given up
@@ -76,21 +78,16 @@ func (p *patient) read(parts []Part, gap int64) bool {
 	// What is given up may be written late: it has memory of its own.
 	own := p.take()
 	stretches := own.lay(parts, gap)
-	done := make(chan struct{})
-	go func() { p.mem.Read(stretches); close(done) }()
-	late := time.NewTimer(p.limit)
-	defer late.Stop()
-	select {
-	case <-done:
+	h := proc.Ask(func() { p.mem.Read(stretches) })
+	if h.Wait(p.limit) {
 		own.deliver(parts)
 		p.put(own)
 		return true
-	case <-late.C:
-		atomic.AddInt32(&p.hangs, 1)
-		go func() { <-done; atomic.AddInt32(&p.hangs, -1) }()
-		refuseAll(parts, errLate)
-		return false
 	}
+	atomic.AddInt32(&p.hangs, 1)
+	go func() { <-h.Done(); atomic.AddInt32(&p.hangs, -1) }()
+	refuseAll(parts, errLate)
+	return false
 }
 
 func refuseAll(parts []Part, why error) {

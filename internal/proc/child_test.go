@@ -24,6 +24,7 @@ const partVar = "LIFESIGN_PROC_PART"
 
 var parts = map[string]func(args []string){
 	"threads":   playThreads,
+	"spin":      playSpin,
 	"pipe":      playPipe,
 	"fifo":      playFIFO,
 	"holder":    playHolder,

@@ -12,6 +12,6 @@
 // Some files below /proc can hang, too, because the kernel takes a lock for
 // them that others sleep with: of a thread its syscall, stack and io; of a
 // process its maps, mountinfo, mountstats, cgroup, and the fdinfo of an epoll
-// descriptor; and memory. Tasks and Patient ask for these in threads that they
-// give up after a time. Kernel's own methods wait as long as it takes.
+// descriptor; and memory. Tasks and Patient ask for these by helpers, in
+// threads that they give up after a time in which those could have run. Kernel's own methods wait as long as it takes.
 package proc

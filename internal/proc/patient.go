@@ -13,8 +13,8 @@ const maxHanging = 4
 
 var errHanging = errors.New("earlier questions hang in the kernel")
 
-// patience asks in threads of its own, which it gives up if they do not come
-// back in time. It may be used concurrently.
+// patience asks by helpers, which it gives up if they do not come back in time. It
+// may be used concurrently.
 type patience struct {
 	limit time.Duration
 	slots chan struct{} // holds one for each question that is open
@@ -32,20 +32,14 @@ func (p patience) do(f func()) error {
 	default:
 		return errHanging
 	}
-	done := make(chan struct{})
-	go func() {
+	h := Ask(func() {
+		defer func() { <-p.slots }()
 		f()
-		<-p.slots
-		close(done)
-	}()
-	late := time.NewTimer(p.limit)
-	defer late.Stop()
-	select {
-	case <-done:
-		return nil
-	case <-late.C:
+	})
+	if !h.Wait(p.limit) {
 		return fmt.Errorf("the kernel has not told in %v", p.limit)
 	}
+	return nil
 }
 
 // Patient asks a kernel in threads of its own, which it gives up if they do not
@@ -61,7 +55,8 @@ func NewPatient(k Kernel, limit time.Duration) *Patient {
 	return &Patient{patience: newPatience(limit), read: k.Thread}
 }
 
-// Thread tells what a thread is about. It returns after the limit at the latest.
+// Thread tells what a thread is about. It returns after the limit, or as soon as the
+// machine lets it.
 func (p *Patient) Thread(tid int) event.Thread {
 	answer := make(chan event.Thread, 1)
 	if err := p.do(func() { answer <- p.read(tid) }); err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sort"
 	"strconv"
 	"strings"
@@ -18,8 +19,8 @@ type opener struct{ pid, fd int }
 // peers has what inquiries find out that others can use: who has what open, as
 // one pass over all processes found it, and how sockets have moved.
 type peers struct {
-	at      time.Time // of the pass, zero if there was none
-	limit   time.Duration
+	at      time.Time     // of the pass, zero if there was none
+	limit   time.Duration // CPU time that a pass may take
 	has     map[string][]opener
 	partial bool // some processes could not be asked, or there was no time for them
 	sockets map[uint64]*socketSeen
@@ -58,9 +59,13 @@ func (q *inquiry) openers(link string) (list []opener, partial bool) {
 }
 
 // pass looks at what all processes have open: the process itself first, then
-// its parent, its children and its group, so that these are there if time is up.
+// its parent, its children and its group, so that these are there if its time, of
+// a processor, is up.
 func (p *peers) pass(k Kernel) {
 	p.at, p.has, p.partial = time.Now(), map[string][]opener{}, false
+	runtime.LockOSThread() // for its CPU time: a machine on which all wait for processors makes no pass shorter
+	defer runtime.UnlockOSThread()
+	begun := threadTime()
 	links := 0
 	for _, pid := range k.processes() {
 		dir := k.of(pid).path("fd")
@@ -73,7 +78,7 @@ func (p *peers) pass(k Kernel) {
 		d.Close()
 		p.partial = p.partial || err != nil && !gone(err) && len(names) > 0
 		for _, name := range names {
-			if links++; links > maxLinks || links%64 == 0 && time.Since(p.at) > p.limit {
+			if links++; links > maxLinks || links%64 == 0 && threadTime()-begun > int64(p.limit) {
 				p.partial = true
 				return
 			}

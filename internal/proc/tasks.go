@@ -20,8 +20,9 @@ var ErrGone = errors.New("the process is gone")
 // file. What a held descriptor tells is of that very thread: when the thread is
 // gone it tells that, also if another thread has got its number.
 //
-// What may hang in the kernel is asked in threads that are given up after
-// TasksLimit, four at most at a time of each kind. A Tasks is for one goroutine at a time.
+// What may hang in the kernel is asked by helpers that are given up after TasksLimit,
+// four at most at a time of each kind; one that has waited for a processor meanwhile
+// has more time (Helper.Wait). A Tasks is for one goroutine at a time.
 type Tasks struct {
 	k     Kernel
 	dir   int     // /proc/PID/task
