@@ -40,6 +40,7 @@ type agent struct {
 	threads *observe.Process // nil if the kernel cannot be asked for them
 	judge   *judge.Judge
 	tell    *reporter
+	every   time.Duration // between two samples, but for those that cannot wait
 	wanted  judge.Actions
 	asked   judge.Actions // what was wanted of threads when they were looked at last
 	lost    losses
@@ -62,7 +63,7 @@ func newAgent(tell *reporter) (*agent, error) {
 		return nil, err
 	}
 	return &agent{
-		page: p, sampler: s, machine: observe.NewMachine(), judge: newJudge(), tell: tell,
+		page: p, sampler: s, machine: observe.NewMachine(), judge: newJudge(), tell: tell, every: period,
 		lost: losses{say: tell.say}, done: make(chan struct{}),
 	}, nil
 }
@@ -127,6 +128,9 @@ func (a *agent) watch() {
 				a.tell.say(a.unwoven())
 			}
 			continue
+		case <-a.news(): // a thread was killed
+			tick.Reset(a.threads.Hurry())
+			continue
 		case <-tick.C:
 		}
 		tick.Reset(a.pause())
@@ -144,15 +148,34 @@ func (a *agent) watch() {
 		if a.addThreads(&s, ok) || ok {
 			a.step(s)
 		}
+		if soon, ok := a.following(); ok {
+			tick.Reset(soon)
+		}
 	}
+}
+
+// news holds one when the kernel has told of a thread's death.
+func (a *agent) news() <-chan struct{} {
+	if a.threads == nil {
+		return nil
+	}
+	return a.threads.News()
+}
+
+// following is how soon the sample is due that shows what a death has left.
+func (a *agent) following() (time.Duration, bool) {
+	if a.threads == nil {
+		return 0, false
+	}
+	return a.threads.Following()
 }
 
 // pause is how long to wait for the next sample.
 func (a *agent) pause() time.Duration {
 	if w := &a.wanted; len(w.Look) > 0 || len(w.Words) > 0 || w.Census {
-		return hurry
+		return min(hurry, a.every)
 	}
-	return period
+	return a.every
 }
 
 // unwoven says what is watched of a program that does not claim the page.

@@ -42,7 +42,7 @@ type cpuProcess struct {
 // asked for, or if the process's clock cannot be read. The error is errEnded if
 // there is no such process.
 func openCPU(pid int, threads bool) (*cpuProcess, error) {
-	return openCPUBy(processClock, pid, threads)
+	return openCPUBy(proc.ProcessTime, pid, threads)
 }
 
 func openCPUBy(clock cpuClock, pid int, threads bool) (*cpuProcess, error) {
@@ -73,18 +73,6 @@ func openCPUBy(clock cpuClock, pid int, threads bool) (*cpuProcess, error) {
 
 // cpuClock reads a process's CPU-time clock, in nanoseconds.
 type cpuClock func(pid int) (int64, error)
-
-// processClock is the kernel's: what the scheduler has counted for the process's
-// threads, those that have ended included. Any process may read that of any
-// other, since Linux 2.6.12 (kernel/time/posix-cpu-timers.c).
-func processClock(pid int) (int64, error) {
-	const sched = 2 // CPUCLOCK_SCHED, and the process's, not a thread's
-	var ts unix.Timespec
-	if err := unix.ClockGettime(int32(^pid<<3|sched), &ts); err != nil {
-		return -1, fmt.Errorf("read the CPU clock of process %d: %w", pid, err)
-	}
-	return ts.Nano(), nil
-}
 
 // step reads the process. ok says whether there was a reading before, and the
 // process was still there to be read. With errEnded there can be a last interval,

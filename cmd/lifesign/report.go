@@ -61,14 +61,18 @@ type line struct {
 	event.Finding
 }
 
+func (r *reporter) line(f event.Finding) line {
+	return line{Time: tell.Wall(f.At), Program: r.name, PID: r.pid, Muted: r.muted(f), Finding: f}
+}
+
 // finding tells f, unless it takes no action and nobody asked for such.
 func (r *reporter) finding(f event.Finding) {
 	if !r.all && !r.matters(f) {
 		return
 	}
-	muted := r.muted(f)
-	r.write(line{Time: tell.Wall(f.At), Program: r.name, PID: r.pid, Muted: muted, Finding: f})
-	if muted {
+	l := r.line(f)
+	r.write(l)
+	if l.Muted {
 		return
 	}
 	if f.Verdict == event.Stuck || f.Verdict == event.Vanished {

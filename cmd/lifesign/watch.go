@@ -32,7 +32,8 @@ they did where that can be seen. An interrupt ends it too, with status 0.
                    that are started later
   -every DURATION  between two looks; least 50ms. Without it, 250ms for up to 250
                    threads, growing to 1s for 1000
-  -json FILE       append each finding to FILE, a JSON object a line
+  -json FILE       append each finding to FILE, a JSON object a line; pauses and
+                   their ends are among them
   -mute PATTERN    do not report findings in which a place, function or object
                    matches this regular expression; may be repeated
   -all             also say when the worst of the threads is slow, starved, spinning
@@ -227,8 +228,9 @@ func (w *watching) watch(ctx context.Context, o *outside) {
 		if first {
 			w.greet(name, o)
 		}
-		if text := p.look(s); text != "" {
+		if text, f := p.look(s); text != "" {
 			w.say(name, text)
+			w.note(o.process, f)
 		}
 		if w.all {
 			if text := c.look(s.At, tell.WholeOf(tell.Groups(o.judge.Standings()))); text != "" {
@@ -289,19 +291,25 @@ type pauses struct {
 	since int64
 }
 
-// look returns what there is to be told of a sample, "" if it is nothing.
-func (p *pauses) look(s event.Sample) string {
-	why, since := p.why, p.since
-	if p.why = s.Process.Paused; p.why != why {
+// look returns what there is to be told of a sample, "" if it is nothing, and the
+// same for programs.
+func (p *pauses) look(s event.Sample) (text string, f event.Finding) {
+	was := *p
+	if p.why = s.Process.Paused; p.why != was.why {
 		p.since = s.At
 	}
+	f = event.Finding{Verdict: event.Paused, Class: event.Proven, At: s.At}
 	switch {
-	case p.why == why:
-		return ""
+	case p.why == was.why:
+		return "", event.Finding{}
 	case p.why != "":
-		return "paused: " + p.why
+		text = "paused: " + p.why
+		f.What, f.Place.Since, f.Refuted = "the process is "+p.why, s.At, "it runs"
+		f.Evidence = []event.Evidence{{Source: event.Kernel, At: s.At, Text: "the process is " + p.why}}
+		return text, f
 	}
-	return "goes on, after " + tell.Seconds(s.At-since)
+	f.Verdict, f.What, f.Place.Since = event.Working, "the process is not "+was.why+" any more", was.since
+	return "goes on, after " + tell.Seconds(s.At-was.since), f
 }
 
 // greet says what is watched, and what of it cannot be seen.
@@ -332,6 +340,14 @@ func (w *watching) findings(p *observe.Process, list []event.Finding) {
 		w.report.name, w.report.pid = p.Name, p.PID
 		w.report.finding(f)
 	}
+}
+
+// note writes a finding to the JSON file alone.
+func (w *watching) note(p *observe.Process, f event.Finding) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.report.name, w.report.pid = p.Name, p.PID
+	w.report.write(w.report.line(f))
 }
 
 // machineFinding reports whether a finding is about the machine, and not about

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,11 +35,26 @@ func TestCourse(t *testing.T) {
 
 func TestPauses(t *testing.T) {
 	var p pauses
-	sample := func(at int64, why string) string {
-		return p.look(event.Sample{At: at, Process: event.Process{Paused: why}})
+	var got []string
+	for _, sample := range []struct {
+		at  int64
+		why string
+	}{{1e9, ""}, {2e9, "frozen"}, {3e9, "frozen"}, {4e9, "stopped"}, {5e9, ""}, {6e9, ""}} {
+		text, f := p.look(event.Sample{At: sample.at, Process: event.Process{Paused: sample.why}})
+		if text == "" {
+			if f.Verdict != "" {
+				t.Errorf("at %d there is nothing to tell but %+v", sample.at, f)
+			}
+			continue
+		}
+		got = append(got, fmt.Sprintf("%s; %s at %d since %d: %s", text, f.Verdict, f.At/1e9, f.Place.Since/1e9, f.What))
 	}
-	got := []string{sample(1e9, ""), sample(2e9, "frozen"), sample(3e9, "frozen"), sample(4e9, "stopped"), sample(5e9, ""), sample(6e9, "")}
-	if got, want := strings.Join(got, "|"), "|paused: frozen||paused: stopped|goes on, after 1.00 s|"; got != want {
+	want := []string{
+		"paused: frozen; paused at 2 since 2: the process is frozen",
+		"paused: stopped; paused at 4 since 4: the process is stopped",
+		"goes on, after 1.00 s; working at 5 since 4: the process is not stopped any more",
+	}
+	if !slices.Equal(got, want) {
 		t.Errorf("told %q, want %q", got, want)
 	}
 }

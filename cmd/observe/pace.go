@@ -102,6 +102,14 @@ func (p *pace) news(now int64) {
 	}
 }
 
+// left is how long it is until a sample is due.
+func (p *pace) left(now int64) time.Duration {
+	if p.due <= now {
+		return 0
+	}
+	return time.Duration(p.due - now)
+}
+
 // late is by how much a sample that is taken now is late.
 func (p *pace) late(now int64) int64 {
 	if !p.started || now < p.due {

@@ -293,5 +293,21 @@ func (p *Process) Due(states, resources []int) bool {
 	return p.pace.due <= now
 }
 
+// News holds one when a thread was killed, which the next sample ought not to leave
+// for later: for who waits for other things too. Who has received calls Hurry.
+func (p *Process) News() <-chan struct{} { return p.inbox.wake }
+
+// Hurry makes a sample due, at once or soon after the last one, and returns when.
+func (p *Process) Hurry() time.Duration {
+	p.pace.news(clock.Monotonic())
+	return p.pace.left(clock.Monotonic())
+}
+
+// Following returns when the next sample is due if it is one of the few that follow
+// the death of a thread, closer than others; ok is false if it is not.
+func (p *Process) Following() (in time.Duration, ok bool) {
+	return p.pace.left(clock.Monotonic()), p.pace.follow > 0
+}
+
 // Threads returns how many threads the last sample has shown.
 func (p *Process) Threads() int { return len(p.threads) }

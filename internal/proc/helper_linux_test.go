@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"os"
 	"runtime"
 	"strconv"
 	"sync/atomic"
@@ -113,4 +114,25 @@ func TestHelperThatHangs(t *testing.T) {
 	}
 	syscall.Close(p[1])
 	<-h.Done()
+}
+
+// TestPulseGoesByTheClock: what this very process has computed is told exactly.
+func TestPulseGoesByTheClock(t *testing.T) {
+	p := real(os.Getpid()).Pulse()
+	defer p.Close()
+	before, err := ProcessTime(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := p.Process().RanNS
+	after, err := ProcessTime(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if before <= 0 || got < before || got > after {
+		t.Errorf("it has had %d ns, by its clock %d before and %d after that", got, before, after)
+	}
+	if _, err := ProcessTime(1 << 22); err == nil {
+		t.Error("a process that there cannot be has a clock")
+	}
 }

@@ -54,7 +54,7 @@ func (p *Pulse) Process() event.Process {
 		p.group()
 	}
 	p.asked++
-	answer.RanNS, answer.Throttled = s.ran(), p.throttled()
+	answer.RanNS, answer.Throttled = p.ran(s), p.throttled()
 	switch {
 	case s.state == 'T':
 		answer.Paused = "stopped by a signal"
@@ -64,6 +64,17 @@ func (p *Pulse) Process() event.Process {
 		answer.Paused = "frozen by its control group"
 	}
 	return answer
+}
+
+// ran is the process's CPU time. Its clock is exact to the nanosecond, and the clock
+// ticks in stat are not; but it is that of the process which has the number here.
+func (p *Pulse) ran(s statText) int64 {
+	if p.k.Proc == "/proc" {
+		if ns, err := ProcessTime(p.k.PID); err == nil {
+			return ns
+		}
+	}
+	return s.ran()
 }
 
 // group finds the files of the control groups that the process is in.
