@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lifesign-go/lifesign/event"
+	"github.com/lifesign-go/lifesign/guard"
 )
 
 // HealthOption changes when a health handler fails.
@@ -34,7 +35,8 @@ func Livez(options ...HealthOption) http.Handler {
 
 // Readyz answers whether the program should be given work. It fails, with
 // status 503, when something is stuck, proven or inferred, when an assertion or
-// invariant does not hold, and while a Call hangs.
+// invariant does not hold, while a Call hangs, and once crashes have escalated
+// (package guard).
 func Readyz(options ...HealthOption) http.Handler {
 	return newHealth(health{inferred: true, complaints: true}, options)
 }
@@ -81,10 +83,19 @@ func (h *health) fails(s Status) string {
 		return "something is stuck, inferred"
 	case h.complaints && len(s.Complaints) > 0:
 		return s.Complaints[0].What
+	case h.complaints && draining():
+		why, _ := guard.Draining()
+		return why
 	case s.Verdict == event.Unknown && h.unknown != nil && (s.Age < 0 || s.Age > *h.unknown):
 		return s.What
 	}
 	return ""
+}
+
+// draining reports whether contained crashes have escalated.
+func draining() bool {
+	_, yes := guard.Draining()
+	return yes
 }
 
 // answer is the body of an answer.

@@ -26,6 +26,7 @@ var layers = map[string]int{
 
 	"cmd/kernel":      2,
 	"cmd/load":        2,
+	"guard":           2,
 	"internal/judge":  2,
 	"mimic":           2,
 	"cmd/ptrace":      2,

@@ -272,3 +272,20 @@ func TestAwaitIsWokenByFailures(t *testing.T) {
 		}
 	}
 }
+
+func TestHeldSinceNamesLocksLeftBehind(t *testing.T) {
+	var before, left, released sync.Mutex
+	Lock(siteLock, &before)
+	p := Here()
+	Lock(siteLock, &left)
+	Lock(siteLock, &released)
+	Unlock(&released)
+	if got := HeldSince(p); len(got) != 1 || got[0] != " at f.go:3" {
+		t.Errorf("left behind: %q", got)
+	}
+	Unlock(&left)
+	if got := HeldSince(p); len(got) != 0 {
+		t.Errorf("left behind: %q", got)
+	}
+	Unlock(&before)
+}

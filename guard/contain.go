@@ -1,0 +1,97 @@
+package guard
+
+import (
+	"log"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// state is the program's. It is the package's, since a program ends as a whole.
+var state struct {
+	mu     sync.Mutex // guards what follows
+	config Config
+	tally  tally
+	why    string // why crashes have escalated, "" if they have not
+
+	draining  uint32 // atomic; 1 once they have
+	reporting int32  // atomic; 1 while a crash is being reported
+	contained uint64 // atomic
+	unheard   uint64 // atomic
+}
+
+// Configure sets what holds from now on for the whole program.
+func Configure(c Config) {
+	state.mu.Lock()
+	defer state.mu.Unlock()
+	state.config = c
+}
+
+// Draining reports whether crashes have escalated: the program should be given no
+// more work, and will end. why is one sentence.
+func Draining() (why string, draining bool) {
+	if atomic.LoadUint32(&state.draining) == 0 {
+		return "", false
+	}
+	state.mu.Lock()
+	defer state.mu.Unlock()
+	return state.why, true
+}
+
+// Counts returns how many crashes were contained so far, and of how many of those
+// the reporter was not told because it was still at another.
+func Counts() (contained, unheard uint64) {
+	return atomic.LoadUint64(&state.contained), atomic.LoadUint64(&state.unheard)
+}
+
+// contain counts c, tells it, and escalates if it is one too many.
+func contain(c *Crash) error {
+	atomic.AddUint64(&state.contained, 1)
+	state.mu.Lock()
+	cfg := state.config.fill()
+	why := state.tally.add(c, cfg)
+	first := why != "" && state.why == ""
+	if first {
+		state.why = why
+		atomic.StoreUint32(&state.draining, 1)
+	}
+	state.mu.Unlock()
+	report(c, cfg)
+	if first {
+		escalate(c, why, cfg)
+	}
+	return c
+}
+
+// report tells c without waiting: a log may go to a pipe that nobody reads.
+func report(c *Crash, cfg Config) {
+	if !atomic.CompareAndSwapInt32(&state.reporting, 0, 1) {
+		atomic.AddUint64(&state.unheard, 1)
+		return
+	}
+	go func() {
+		defer atomic.StoreInt32(&state.reporting, 0)
+		if cfg.Report != nil {
+			cfg.Report(c)
+			return
+		}
+		log.Printf("%v (fingerprint %x)", c, c.Fingerprint)
+	}()
+}
+
+// escalate has the program drained, and ended after the grace: by the panic that
+// it would have ended with.
+func escalate(c *Crash, why string, cfg Config) {
+	if cfg.Drain != nil {
+		go cfg.Drain(why)
+	}
+	if cfg.Grace < 0 {
+		return
+	}
+	time.AfterFunc(cfg.Grace, func() { end(c, why) })
+}
+
+// end ends the program. Tests have it do something else.
+var end = func(c *Crash, why string) {
+	panic("lifesign guard: " + why + "; the last one: " + c.Error())
+}
