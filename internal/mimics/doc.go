@@ -38,14 +38,14 @@
 //  6. It fails, or what is read back differs from what was written.
 //  7. It is slow if the middle of the last sixteen is above twice what all but the
 //     slowest percent of those before took, of at least 64, and above a fiftieth of
-//     the floor; unless the program's region runs more than twice as often as then:
-//     that is load (ADR, NSDI 2025).
+//     the floor; unless the program's region runs more than twice as often as then, by
+//     its marks or else by how often its checker comes: that is load (ADR, NSDI 2025).
 //  8. A connection is silent if in three looks in a row, over more than the floor,
 //     bytes were not acknowledged, none for longer than the floor, and more and more
 //     often sent again; or if its send queue never shrank. A listener is full if its
 //     accept queue was in three looks, a pool is exhausted if all of its connections
 //     were in use and more and more waited. A ping by a pool, or a function of the
-//     author's, fails if it does in three looks in a row.
+//     author's, fails if it does in three looks in a row, or is given up once.
 //  9. What the program's own operations return as errors, and that goroutines or the
 //     heap grow, suspects nobody. It is evidence for the rest.
 //
@@ -88,8 +88,9 @@
 //     minutes, whatever succeeds in between: silent corruption is nothing that a program
 //     tolerates.
 //  18. Stuck, inferred: a connection is silent for four times the floor, and new ones to
-//     the same address fail or hang for the window. A connection alone, a listener that
-//     is full and a pool that is exhausted are unknown.
+//     the same address fail or hang for the window; either speaks for the other. A connection alone, a listener that
+//     is full, a pool that is exhausted, and a checker or a function of the author's
+//     that has panicked are unknown.
 //  19. Unknown: what lasts for the fallback budget and has no agreeing word, or
 //     contradicting ones. Slow takes no action either. An error that the program
 //     tolerates is counted and not told: the operation has succeeded in between.

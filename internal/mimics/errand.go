@@ -70,9 +70,8 @@ func (j *Judge) give() {
 
 // free reports whether the subject may be tried now.
 func (j *Judge) free(s *subject) bool {
-	// A checker comes every interval, give or take some; so nearly one is enough.
 	return s.place.busy == nil && s.work.busy == nil && s.region.hung == 0 && j.clock.honest >= s.rest &&
-		j.clock.honest-s.work.begun >= j.interval*3/4
+		j.clock.honest-s.work.begun >= j.interval
 }
 
 // begin gives an errand.

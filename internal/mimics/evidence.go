@@ -39,6 +39,9 @@ func (j *Judge) evidence(q *inquiry, f *event.Finding) {
 	if n, last := q.ownFailures(j); n > 0 {
 		add(event.Program, last.at, "the program's own operation has returned this %s lately: %s", times(n), j.scrub(last.text))
 	}
+	if q.kind == hanging && j.silentTo(q) {
+		add(event.Mimics, f.At, "a connection of the program's to the same address is silent")
+	}
 	if text := j.scope(q); text != "" {
 		add(event.Mimics, f.At, "%s", text)
 	}
@@ -93,7 +96,7 @@ func (j *Judge) kernelSays(e *errand, add func(source event.Source, at int64, fo
 	if th.What != "" {
 		text += ", in " + j.scrub(th.What)
 	}
-	add(event.Kernel, e.out.At, "%s, the same in %d readings", text, e.stand.same)
+	add(event.Kernel, e.out.At, "%s, %s in a row", text, times(e.stand.same))
 	r := th.Resource
 	switch {
 	case r == nil || r.Name == "":

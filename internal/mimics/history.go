@@ -87,8 +87,7 @@ type history struct {
 	all    histogram // of all
 	learnt histogram // of those that are not among the newest
 	recent []taken   // the newest at the end
-	pass   uint64    // the newest one known
-	passed int64     // when that came, on the honest clock
+	runs   uint64    // of its region, so far
 	first  taken     // the first that was learnt: how often the region ran since
 	last   taken     // the last that was learnt
 	held   int       // how many in a row were not learnt, for the newest were slow
@@ -96,24 +95,21 @@ type history struct {
 
 type taken struct {
 	ns     int64
-	pass   uint64
+	runs   uint64
 	honest int64
 }
-
-// ran notes a pass of the region.
-func (h *history) ran(pass uint64, honest int64) { h.pass, h.passed = pass, honest }
 
 // add notes that one has ended after ns.
 func (h *history) add(ns, honest int64) {
 	h.all.add(ns)
 	if len(h.recent) < window {
-		h.recent = append(h.recent, taken{ns, h.pass, honest})
+		h.recent = append(h.recent, taken{ns, h.runs, honest})
 		return
 	}
 	old := h.recent[0]
 	slow := h.middle() > 2*h.learnt.slowest() && h.learnt.all >= enough
 	copy(h.recent, h.recent[1:])
-	h.recent[window-1] = taken{ns, h.pass, honest}
+	h.recent[window-1] = taken{ns, h.runs, honest}
 	if slow && h.held < 10*window {
 		h.held++ // it would make usual what is not; after that it is
 		return
@@ -150,10 +146,10 @@ func (h *history) leaves(floor int64) bool {
 // newest were done as it did before.
 func (h *history) busier() bool {
 	a, b := h.recent[0], h.recent[len(h.recent)-1]
-	if b.pass <= a.pass || b.honest <= a.honest || h.last.pass <= h.first.pass || h.last.honest <= h.first.honest {
+	if b.runs <= a.runs || b.honest <= a.honest || h.last.runs <= h.first.runs || h.last.honest <= h.first.honest {
 		return false
 	}
-	now := float64(b.pass-a.pass) / float64(b.honest-a.honest)
-	usual := float64(h.last.pass-h.first.pass) / float64(h.last.honest-h.first.honest)
+	now := float64(b.runs-a.runs) / float64(b.honest-a.honest)
+	usual := float64(h.last.runs-h.first.runs) / float64(h.last.honest-h.first.honest)
 	return now > 2*usual
 }

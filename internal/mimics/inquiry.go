@@ -143,24 +143,22 @@ func (q *inquiry) stood(j *Judge) bool { return j.clock.honest-q.opened >= j.val
 func (j *Judge) again(q *inquiry, e *errand) {
 	o := e.out
 	q.errand = nil
-	q.next = j.clock.honest + j.validation/2
-	if q.verdict != "" {
-		q.next = j.clock.honest + j.interval
-	}
 	if o.End != event.Unable {
 		q.unable = 0
 	}
-	if q.kind == slowing && o.End == event.Done {
+	switch {
+	case q.kind == slowing && o.End == event.Done:
 		q.bad++
-		return
-	}
-	switch o.End {
-	case event.Unable:
+	case o.End == event.Unable:
 		j.untried(q)
-	case event.Done:
+	case o.End == event.Done:
 		j.succeeded(q, &o)
 	default:
 		j.failed(q, e)
+	}
+	q.next = j.clock.honest + j.validation/2
+	if q.bad >= more || q.verdict != "" {
+		q.next = j.clock.honest + j.interval
 	}
 }
 
@@ -313,10 +311,6 @@ func (j *Judge) repeat(q *inquiry, m event.Mimic) {
 		return
 	}
 	j.begin(q.s, event.Here, m, q)
-	q.next = j.clock.honest + j.validation/2
-	if q.bad >= more || q.verdict != "" {
-		q.next = j.clock.honest + j.interval
-	}
 }
 
 // follow looks whether what was told of is over.
@@ -327,6 +321,7 @@ func (j *Judge) follow(q *inquiry) {
 	}
 	long := j.clock.honest-q.goodAt >= j.validation
 	if q.good >= need && long || q.well >= more {
+		q.s.looks.bad = 0 // what is looked at has to be found so anew
 		j.drop(q, 0)
 		return
 	}

@@ -1,6 +1,10 @@
 package mimics
 
-import "github.com/lifesign-go/lifesign/event"
+import (
+	"strings"
+
+	"github.com/lifesign-go/lifesign/event"
+)
 
 // severally is how many looks in a row must find the same, of what is only looked
 // at.
@@ -80,10 +84,13 @@ func ill(m, before *event.Mimic, again bool, floor int64) bool {
 
 // kind says of what is to be suspected, if anything is.
 func (l *looks) kind(d event.Deed, j *Judge) (k kind, ok bool) {
+	m := &l.before
+	if l.bad > 0 && (l.hangs() || l.panicked()) {
+		return refusing, true
+	}
 	if l.bad < severally || j.clock.honest-l.honest < j.floor {
 		return 0, false
 	}
-	m := &l.before
 	switch d {
 	case event.SeeConnection:
 		return silent, l.again || m.Numbers["sendqueue"] > 0 && m.Numbers["sendqueue"] >= l.first.Numbers["sendqueue"]
@@ -98,4 +105,14 @@ func (l *looks) kind(d event.Deed, j *Judge) (k kind, ok bool) {
 		return refusing, true
 	}
 	return 0, false
+}
+
+// hangs reports whether the last look was given up: there is no other before it
+// ends.
+func (l *looks) hangs() bool { return l.before.Numbers["hangs"] > 0 }
+
+// panicked reports whether what was to be asked has panicked: then it is not
+// asked any more.
+func (l *looks) panicked() bool {
+	return l.before.Deed == event.SeeOwn && strings.HasPrefix(l.before.Err, "panicked: ")
 }

@@ -70,6 +70,7 @@ type Judge struct {
 	inquiries []*inquiry
 	episodes  []*episode
 	trend     trend
+	counted   int64 // when the regions' marks were counted last, on the honest clock
 	credit    int64 // errands that may be given, in billionths
 	lastID    uint64
 	born      int // subjects so far
@@ -141,31 +142,42 @@ func (j *Judge) Step(now, late int64, mimics []event.Mimic, outcomes []event.Out
 	return j.act
 }
 
-// Marks tells which operations the program's goroutines are in, as the vitals page
-// shows them: a word of the program's own on what mimics suspect. It is optional,
-// and belongs before the step of the same instant.
+// Marks tells what the program's goroutines are in, as the vitals page shows it: the
+// program's own word on what is suspected, and how often regions run. It is
+// optional, and belongs before the step of the same instant.
 func (j *Judge) Marks(goroutines []event.Goroutine) {
-	if len(j.inquiries) == 0 {
-		return
-	}
 	for _, q := range j.inquiries {
 		q.marks = mark{}
 	}
+	count := j.clock.honest-j.counted >= j.interval
+	if count {
+		j.counted = j.clock.honest
+	} else if len(j.inquiries) == 0 {
+		return
+	}
+	sums := map[*place]uint64{}
 	for i := range goroutines {
-		r, ok := goroutines[i].Waits()
-		if !ok {
-			continue
+		g := &goroutines[i]
+		if r, ok := g.Waits(); ok {
+			for _, q := range j.inquiries {
+				if r.Site == q.s.place.site && (q.marks.since == 0 || r.Since < q.marks.since) {
+					q.marks = mark{since: r.Since, goroutine: g.ID}
+				}
+			}
 		}
-		for _, q := range j.inquiries {
-			if r.Site == q.s.place.site && (q.marks.since == 0 || r.Since < q.marks.since) {
-				q.marks = mark{since: r.Since, goroutine: goroutines[i].ID}
+		for k := 0; count && k < len(g.Regions); k++ {
+			if p := j.places[g.Regions[k].Site]; p != nil {
+				sums[p] += g.Regions[k].Count
 			}
 		}
 	}
+	for p, sum := range sums {
+		if sum > p.count && p.count > 0 { // it falls when a goroutine ends
+			p.runs += sum - p.count
+		}
+		p.count = sum
+	}
 }
-
-// Suspects reports whether anything is suspected: then Marks is worth its while.
-func (j *Judge) Suspects() bool { return len(j.inquiries) > 0 }
 
 // Stuck says what is the case now of what was told: the gravest verdict, "" if all
 // is well, and that in one sentence.

@@ -38,6 +38,7 @@ const record = "-- told --\n"
 //	until SECONDS          steps, ten a second
 //	told nothing · told VERDICT CLASS WORDS     the next finding
 //	count NAME N           of Counts, by now
+//	begun N                errands, but for second looks
 //
 // Words in lines may be quoted. After the line "-- told --" stands what the
 // judge told, written by -update.
@@ -143,6 +144,10 @@ func (p *player) line(args []string) error {
 		p.until(nanoseconds(args[0]))
 	case "told":
 		return p.tells(args)
+	case "begun": // errands but for second looks
+		if c := p.lastDone.Counts; fmt.Sprint(c.Errands-c.Looks) != args[0] {
+			return fmt.Errorf("got %d", c.Errands-c.Looks)
+		}
 	case "count":
 		v := reflect.ValueOf(p.lastDone.Counts).FieldByName(args[0])
 		if got := fmt.Sprint(v); got != args[1] {

@@ -30,6 +30,10 @@ func (s *stand) see(th *event.Thread, honest int64) {
 		return
 	}
 	a, b := last.Resource, th.Resource
+	if a == nil && b == nil {
+		s.same++
+		return
+	}
 	if a == nil || b == nil || a.Kind != b.Kind || a.Name != b.Name {
 		s.same, s.stalled = 1, -1
 		return

@@ -21,6 +21,18 @@ type place struct {
 	hung int     // of a region: errands of its checker that are past their deadline
 
 	failures failures // what the program's own operation has returned
+
+	runs  uint64 // of a region: how often it has run since marks are told, 0 if they are not
+	count uint64 // the sum of its marks, as it was told last
+}
+
+// runsOf returns how often a region has run: by its marks, else by how often its checker
+// came to a subject, which came n times before.
+func runsOf(region *place, n uint64) uint64 {
+	if region.runs > 0 {
+		return region.runs
+	}
+	return n + 1
 }
 
 // place returns the one of a site; nil if there are too many.
@@ -98,7 +110,7 @@ func (j *Judge) take(m *event.Mimic) {
 	case event.SeeFailure:
 		j.counts.Failures++
 		if p := j.place(&m.Site); p != nil {
-			p.failures.add(j.clock.honest, m.At, m.Err)
+			p.failures.add(j.clock.honest, m)
 		}
 		return
 	case event.SeeTrend:
@@ -115,7 +127,7 @@ func (j *Judge) take(m *event.Mimic) {
 			j.counts.Shared++
 		}
 		s.mimic, s.fresh, s.came = *m, true, j.clock.honest
-		s.usual.ran(m.Pass, j.clock.honest)
+		s.usual.runs = runsOf(s.region, s.usual.runs)
 		return
 	}
 	s.mimic = *m
@@ -189,31 +201,36 @@ func (j *Judge) wanted(k workKey) bool {
 
 // failures is what a program's own operation has returned as errors.
 type failures struct {
-	count int
-	last  []failure // the newest at the end
+	last []failure // the newest at the end
 }
 
 type failure struct {
 	honest, at int64
+	count      int
+	errno      int64 // 0 if it is not known
 	text       string
 }
 
 const maxFailures = 8
 
-func (f *failures) add(honest, at int64, text string) {
-	f.count++
+func (f *failures) add(honest int64, m *event.Mimic) {
 	if len(f.last) == maxFailures {
 		copy(f.last, f.last[1:])
 		f.last = f.last[:maxFailures-1]
 	}
-	f.last = append(f.last, failure{honest, at, text})
+	n := int(m.Numbers["count"])
+	if n < 1 {
+		n = 1
+	}
+	f.last = append(f.last, failure{honest: honest, at: m.At, count: n, errno: m.Numbers["errno"], text: m.Err})
 }
 
-// since returns those that match, from a time of the honest clock on.
-func (f *failures) since(honest int64, match func(text string) bool) (n int, last failure) {
+// since returns how many match, from a time of the honest clock on, and the last of
+// them.
+func (f *failures) since(honest int64, match func(failure) bool) (n int, last failure) {
 	for _, one := range f.last {
-		if one.honest >= honest && match(one.text) {
-			n, last = n+1, one
+		if one.honest >= honest && match(one) {
+			n, last = n+one.count, one
 		}
 	}
 	return n, last

@@ -2,7 +2,6 @@ package mimics
 
 import (
 	"fmt"
-	"sort"
 
 	"github.com/lifesign-go/lifesign/event"
 )
@@ -48,13 +47,8 @@ func (t *trend) words() []string {
 	if last.at-first.at < long {
 		return nil
 	}
-	var names []string
-	for name := range last.numbers {
-		names = append(names, name)
-	}
-	sort.Strings(names)
 	var words []string
-	for _, name := range names {
+	for _, name := range []string{"goroutines", "heap"} {
 		from, known := first.numbers[name]
 		to := last.numbers[name]
 		if !known || from <= 0 || to < from+from/2 {

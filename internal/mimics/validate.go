@@ -103,12 +103,12 @@ func (q *inquiry) standsToo(j *Judge) bool {
 // ownFailures returns how often the program's own operation has failed in the
 // same way, since shortly before it was suspected, and the last of them.
 func (q *inquiry) ownFailures(j *Judge) (int, failure) {
-	return q.s.place.failures.since(q.began-2*j.interval, func(text string) bool {
+	return q.s.place.failures.since(q.began-2*j.interval, func(f failure) bool {
 		switch q.kind {
 		case hanging, silent:
-			return timedOut(text)
+			return timedOut(&f)
 		case failing:
-			return sameError(q.out.Errno, q.out.Text, text)
+			return sameError(&q.out, &f)
 		case refusing:
 			return true
 		}
@@ -156,13 +156,10 @@ func (j *Judge) judgeHanging(q *inquiry, c controlWord) {
 		need = d
 	}
 	n, _ := q.ownFailures(j)
-	program := q.standsToo(j) || n > 0
+	program := q.standsToo(j) || n > 0 || j.silentTo(q)
 	agrees := program || kernel == kernelStalls || kernel == kernelDoubts && age >= j.fallback
 	if c == controlGood && len(j.hangs(q)) > 0 {
 		agrees = true
-	}
-	if q.network() && !program && need < j.fallback {
-		need = j.fallback
 	}
 	switch {
 	case agrees && age >= need && q.stood(j):
@@ -170,6 +167,17 @@ func (j *Judge) judgeHanging(q *inquiry, c controlWord) {
 	case age >= j.fallback && !agrees:
 		j.tell(q, event.Unknown, event.Undecided)
 	}
+}
+
+// silentTo reports whether a connection to the address of an inquiry is silent.
+func (j *Judge) silentTo(q *inquiry) bool {
+	for _, other := range j.inquiries {
+		if other.kind == silent && !other.closed && q.mimic.Address != "" && other.mimic.Address == q.mimic.Address &&
+			j.clock.honest-other.began >= uncounted*j.floor {
+			return true
+		}
+	}
+	return false
 }
 
 // judgeFailing decides about an operation that fails.
@@ -229,7 +237,8 @@ func (j *Judge) judgeSlowing(q *inquiry, c controlWord) {
 // judgeLooked decides about what is only looked at.
 func (j *Judge) judgeLooked(q *inquiry, c controlWord) {
 	l := &q.s.looks
-	if l.bad == 0 || j.clock.honest-l.last > stale*j.interval {
+	// Of a function that hangs there is one look, until it ends.
+	if l.bad == 0 || j.clock.honest-l.last > stale*j.interval && !l.hangs() {
 		j.drop(q, 0)
 		return
 	}
@@ -241,6 +250,14 @@ func (j *Judge) judgeLooked(q *inquiry, c controlWord) {
 	switch {
 	case q.kind == silent && c == controlGood && age >= uncounted*j.floor && j.unreachable(q):
 		j.tell(q, event.Stuck, event.Inferred)
+	case q.kind == refusing && l.panicked():
+		j.tell(q, event.Unknown, event.Undecided)
+	case q.kind == refusing && l.hangs():
+		if q.standsToo(j) {
+			j.tell(q, event.Stuck, event.Inferred)
+		} else if age >= j.fallback {
+			j.tell(q, event.Unknown, event.Undecided)
+		}
 	case q.kind == refusing && (q.s.deed == event.SeeOwn || n > 0):
 		j.tell(q, event.Wrong, event.Inferred)
 	case age >= j.fallback:
@@ -251,6 +268,12 @@ func (j *Judge) judgeLooked(q *inquiry, c controlWord) {
 // unreachable reports whether new connections to the same address fail, or hang,
 // for the window.
 func (j *Judge) unreachable(q *inquiry) bool {
+	for _, other := range j.inquiries {
+		if other.kind == hanging && other.errand != nil && other.mimic.Address == q.mimic.Address && q.mimic.Address != "" &&
+			j.age(other.errand) >= uncounted*j.floor {
+			return true
+		}
+	}
 	if e := q.s.away[event.Here]; e != nil && e.known && e.out.End == event.Hangs && j.age(e) >= j.floor+j.validation {
 		return true
 	}

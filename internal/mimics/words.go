@@ -76,7 +76,14 @@ func (j *Judge) what(q *inquiry, v event.Verdict) string {
 	if name == "" {
 		name = q.s.place.site.Func
 	}
-	return fmt.Sprintf("%s %s fails, %s in a row: %s", op, name, times(q.s.looks.bad), j.scrub(q.s.looks.before.Err))
+	said := j.scrub(q.s.looks.before.Err)
+	switch l := &q.s.looks; {
+	case l.panicked():
+		return fmt.Sprintf("%s %s is not asked any more, for it has %s", op, name, said)
+	case l.hangs():
+		return fmt.Sprintf("%s %s %s", op, name, said)
+	}
+	return fmt.Sprintf("%s %s fails, %s in a row: %s", op, name, times(q.s.looks.bad), said)
 }
 
 func (j *Judge) whatHangs(q *inquiry, v event.Verdict, op string) string {
@@ -256,30 +263,36 @@ func isAddress(word string) bool {
 	return strings.Trim(word[:i], "0123456789") != ""
 }
 
-// errorTexts has what programs are told of an error, for those that are compared.
-var errorTexts = map[string]string{
-	"ENOSPC": "no space left on device", "EROFS": "read-only file system", "EIO": "input/output error", "EDQUOT": "disk quota exceeded",
-	"ESTALE": "stale", "ECONNREFUSED": "connection refused", "ECONNRESET": "connection reset by peer", "EHOSTUNREACH": "no route to host",
-	"ENETUNREACH": "network is unreachable", "ETIMEDOUT": "time", "ENOTCONN": "not connected", "ECONNABORTED": "connection abort", "EPIPE": "broken pipe",
-	"EFBIG": "file too large",
+// known has the errors that are compared with those of the program: their numbers
+// on Linux, and what programs are told of them.
+var known = map[string]struct {
+	number int64
+	text   string
+}{
+	"ENOSPC": {28, "no space left on device"}, "EROFS": {30, "read-only file system"}, "EIO": {5, "input/output error"},
+	"EDQUOT": {122, "disk quota exceeded"}, "ESTALE": {116, "stale"}, "EPIPE": {32, "broken pipe"},
+	"ECONNREFUSED": {111, "connection refused"}, "ECONNRESET": {104, "connection reset by peer"}, "ECONNABORTED": {103, "connection abort"},
+	"EHOSTUNREACH": {113, "no route to host"}, "ENETUNREACH": {101, "network is unreachable"}, "ETIMEDOUT": {110, "connection timed out"},
+	"ENOTCONN": {107, "not connected"},
 }
 
-// sameError reports whether an error that a program was given is the one that the
-// helper met.
-func sameError(errno, text, own string) bool {
-	if known := errorTexts[errno]; known != "" {
-		return strings.Contains(own, known)
+// sameError reports whether an error that the program was given is the one that
+// the helper met.
+func sameError(o *event.Outcome, f *failure) bool {
+	e := known[o.Errno]
+	switch {
+	case f.errno != 0 && e.number != 0:
+		return f.errno == e.number
+	case e.text != "":
+		return strings.Contains(f.text, e.text)
 	}
-	if errno != "" && strings.Contains(own, errno) {
-		return true
-	}
-	return text != "" && (strings.Contains(own, text) || strings.HasSuffix(text, own) && own != "")
+	return o.Text != "" && strings.Contains(f.text, o.Text)
 }
 
-// timedOut reports whether an error that a program was given is one of waiting in
-// vain.
-func timedOut(own string) bool {
-	return strings.Contains(own, "timeout") || strings.Contains(own, "timed out") || strings.Contains(own, "deadline exceeded")
+// timedOut reports whether an error that the program was given is one of waiting
+// in vain.
+func timedOut(f *failure) bool {
+	return f.errno == known["ETIMEDOUT"].number || strings.Contains(f.text, "timeout") || strings.Contains(f.text, "timed out") || strings.Contains(f.text, "deadline exceeded")
 }
 
 func times(n int) string {

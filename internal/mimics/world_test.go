@@ -49,6 +49,7 @@ type world struct {
 	late     int64
 	found    []event.Finding
 	lastDone Actions
+	hears    func([]event.Outcome) // is told what the helper says, if it is set
 }
 
 func newWorld(c Config) *world {
@@ -110,6 +111,9 @@ func (w *world) tick(period int64) Actions {
 	mimics = append(mimics, w.fails...)
 	w.fails = nil
 	outcomes := w.outcomes()
+	if w.hears != nil {
+		w.hears(outcomes)
+	}
 	var gs []event.Goroutine
 	var names []string
 	for name := range w.marks {

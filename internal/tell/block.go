@@ -150,9 +150,13 @@ func chain(links []event.Link, closed bool) string {
 	return strings.Join(lines, "\n")
 }
 
-// who names the goroutine or the thread of a link.
+// who names the goroutine or the thread of a link. What has neither was done, or
+// looked at, beside the program.
 func who(l event.Link) string {
 	t := l.Task
+	if t == nil && l.Goroutine == 0 {
+		return "a mimic"
+	}
 	if t == nil {
 		return fmt.Sprintf("goroutine %d", l.Goroutine)
 	}

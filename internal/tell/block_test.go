@@ -57,8 +57,29 @@ func inCall() event.Finding {
 	return f
 }
 
+// mimicked is one of a mimic: nobody in the program is known to stand.
+func mimicked() event.Finding {
+	loop := event.Site{Kind: event.Region, File: "/src/raft.go", Line: 186, Func: "(*raftNode).run"}
+	return event.Finding{
+		Verdict: event.Stuck, Class: event.Inferred, At: 3_100_000_000, Episode: 1<<32 + 1,
+		What:  "sync of /data/wal/0004.log stands (2.1 s in the helper so far) on FUSE connection 52 at /data, which has answered nothing; in memory it takes 0.2 ms; the program itself may not have come to it yet",
+		Place: event.Step{Site: event.Site{Kind: event.Call, File: "/src/wal.go", Line: 853, Func: "(*WAL).sync", Object: "fileutil.Fdatasync"}, Since: 1e9},
+		Chain: []event.Link{{What: "sync of /data/wal/0004.log", Region: &loop, Stack: []event.Frame{
+			{Func: "(*WAL).sync", File: "wal.go", Line: 850},
+			{Func: "(*WAL).Save", File: "wal.go", Line: 910},
+			{Func: "(*raftNode).run", File: "raft.go", Line: 186},
+		}}},
+		Evidence: []event.Evidence{
+			{Source: event.Mimics, Text: "in memory it took 0.2 ms"},
+			{Source: event.Mimics, Text: "in the directory above it hangs too, for 1.6 s"},
+			{Source: event.Kernel, Text: "FUSE connection 52 at /data had work for 1.8 s, 1 in flight now, and finished nothing"},
+		},
+		Refuted: "the helper's operation ends, or another one there does",
+	}
+}
+
 func TestBlock(t *testing.T) {
-	for name, f := range map[string]event.Finding{"queued": queued(), "incall": inCall()} {
+	for name, f := range map[string]event.Finding{"queued": queued(), "incall": inCall(), "mimic": mimicked()} {
 		golden(t, "block_"+name, Text(f, "server", 4711))
 	}
 }
