@@ -4,11 +4,12 @@ import (
 	"time"
 )
 
-// Bounds of the budget: how much of it can be saved up, and what one errand is charged
-// at most. One that hangs is not work of the disk's.
+// Bounds of the budget: how much of it can be saved up, and what an errand is charged
+// that has hung, which is no work of the disk's: when the disk answers again, that is to
+// be seen.
 const (
-	maxSaved  = 50 * time.Millisecond
-	maxCharge = 250 * time.Millisecond
+	maxSaved = 50 * time.Millisecond
+	ofHung   = 10 * time.Millisecond
 )
 
 // budget bounds the time of a disk that errands take, as their own latencies measure
@@ -37,9 +38,9 @@ func (b *budget) may(now int64) bool {
 }
 
 // took charges an errand.
-func (b *budget) took(ns int64) {
-	if ns > int64(maxCharge) {
-		ns = int64(maxCharge)
+func (b *budget) took(ns int64, hung bool) {
+	if hung && ns > int64(ofHung) {
+		ns = int64(ofHung)
 	}
 	b.saved -= ns
 }

@@ -95,6 +95,7 @@ func (g gate) enter() error {
 	if err := unix.Chdir("/"); err != nil {
 		return fmt.Errorf("go to the root: %w", err)
 	}
+	_, _, _ = unix.Syscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0)
 	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, niceness)
 	_, _, _ = unix.Syscall(unix.SYS_IOPRIO_SET, ioProcess, 0, ioPrio)
 	return nil
@@ -172,7 +173,6 @@ func follow(agent int) error {
 	if got := os.Getppid(); got != agent {
 		return fmt.Errorf("the agent, process %d, is not its parent, which is %d", agent, got)
 	}
-	_, _, _ = unix.Syscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0)
 	return nil
 }
 

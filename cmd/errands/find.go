@@ -63,7 +63,7 @@ func (j *job) find(dir int, name string) (p spot, err error) {
 		return p, unable("its name cannot be read: " + err.Error())
 	}
 	p.name = string(buf[:n])
-	if p.stat.Nlink == 0 || strings.HasSuffix(p.name, " (deleted)") {
+	if strings.HasSuffix(p.name, " (deleted)") { // not by Nlink: FUSE servers like to say 0
 		return p, unable(name + " was deleted")
 	}
 	return p, nil

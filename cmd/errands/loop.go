@@ -369,7 +369,7 @@ func (l *loop) hear(c *child, r report) {
 // over tells how an errand has ended.
 func (l *loop) over(r *running, e ended) {
 	if charged(r.Errand) {
-		l.budget.took(e.Took)
+		l.budget.took(e.Took, r.told)
 		l.h.count(func(c *Counts) { c.DiskTime += time.Duration(e.Took) })
 	}
 	if r.mute {

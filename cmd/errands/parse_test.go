@@ -133,18 +133,18 @@ func TestBudget(t *testing.T) {
 		}
 	}
 	may(0, true)
-	b.took(50 * ms) // all that was saved up
+	b.took(50*ms, false) // all that was saved up
 	may(0, false)
-	may(1000, true) // 5 ms more
-	b.took(25 * ms) // the last one may go into debt
+	may(1000, true)      // 5 ms more
+	b.took(25*ms, false) // the last one may go into debt
 	may(1000, false)
 	may(4990, false)
 	may(5010, true)
-	b.took(3600_000 * ms) // one that has hung for an hour is no work of the disk's
-	may(50_000, false)
-	may(60_000, true)
+	b.took(3600_000*ms, true) // one that has hung for an hour is no work of the disk's
+	may(7000, false)
+	may(7100, true)
 	may(3600_000, true) // nothing is saved beyond the bound
-	b.took(51 * ms)
+	b.took(51*ms, false)
 	may(3600_000, false)
 	may(0, false) // a clock that goes back
 }

@@ -7,8 +7,11 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lifesign-go/lifesign/event"
 )
 
 // program is what a test watches.
@@ -78,6 +81,19 @@ func program(mode string, args []string) error {
 		if err := unix.Chdir("/"); err != nil {
 			return err
 		}
+	case "agent": // has an errand done for itself, and tells its helper's number
+		h, err := Start(Config{PID: os.Getpid()})
+		if err != nil {
+			return err
+		}
+		h.Do(event.Errand{ID: 1, Where: event.Here, Mimic: event.Mimic{Deed: event.DoSync, Path: args[0], FD: -1}})
+		for len(h.Outcomes(nil)) == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		fmt.Println("ready")
+		h.post(func() { fmt.Println(h.loop.child.process.Load().Pid) })
+		in.Scan()
+		return nil
 	default:
 		return fmt.Errorf("there is no mode %q", mode)
 	}

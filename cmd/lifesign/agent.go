@@ -39,6 +39,7 @@ type agent struct {
 	machine *observe.Machine
 	threads *observe.Process // nil if the kernel cannot be asked for them
 	judge   *judge.Judge
+	mimics  *mimicry // nil if there are none
 	tell    *reporter
 	every   time.Duration // between two samples, but for those that cannot wait
 	wanted  judge.Actions
@@ -52,7 +53,7 @@ type agent struct {
 	running sync.WaitGroup
 }
 
-func newAgent(tell *reporter) (*agent, error) {
+func newAgent(tell *reporter, mimics bool) (*agent, error) {
 	p, err := observe.NewPage(period)
 	if err != nil {
 		return nil, err
@@ -62,10 +63,15 @@ func newAgent(tell *reporter) (*agent, error) {
 		p.Close()
 		return nil, err
 	}
-	return &agent{
+	a := &agent{
 		page: p, sampler: s, machine: observe.NewMachine(), judge: newJudge(), tell: tell, every: period,
 		lost: losses{say: tell.say}, done: make(chan struct{}),
-	}, nil
+	}
+	if mimics {
+		p.WantMimics(true)
+		a.mimics = newMimicry(tell.say)
+	}
+	return a, nil
 }
 
 func newJudge() *judge.Judge { return judge.New(judge.Config{Period: period}) }
@@ -98,6 +104,9 @@ func (a *agent) close() {
 	a.running.Wait()
 	if a.threads != nil {
 		a.threads.Close()
+	}
+	if a.mimics != nil {
+		a.mimics.close()
 	}
 	a.machine.Close()
 	a.page.Close()
@@ -133,7 +142,8 @@ func (a *agent) watch() {
 			continue
 		case <-tick.C:
 		}
-		tick.Reset(a.pause())
+		meant := a.pause()
+		tick.Reset(meant)
 		a.page.Tick()
 		s, ok, err := a.sampler.Sample(sample.Wanted{Look: a.wanted.Look, Words: a.wanted.Words, Census: a.wanted.Census})
 		if err != nil {
@@ -144,6 +154,9 @@ func (a *agent) watch() {
 		if ok && !a.claimed(s) {
 			<-a.done
 			return
+		}
+		if ok && a.mimics != nil {
+			a.mimic(s, meant)
 		}
 		if a.addThreads(&s, ok) || ok {
 			a.step(s)
@@ -248,7 +261,11 @@ func (a *agent) step(s event.Sample) {
 	for _, d := range a.wanted.Dead {
 		a.page.Report(d.Index, d.Seq)
 	}
-	a.page.SetVerdict(verdict(s.At, a.wanted, a.found))
+	v := verdict(s.At, a.wanted, a.found)
+	if a.mimics != nil {
+		a.mimics.add(&v)
+	}
+	a.page.SetVerdict(v)
 }
 
 // reach returns the table of who could serve whom that is in the program, nil

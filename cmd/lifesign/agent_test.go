@@ -40,7 +40,7 @@ func TestAgentWakesForDeaths(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := newAgent(tell)
+	a, err := newAgent(tell, false)
 	if err != nil {
 		t.Fatal(err)
 	}

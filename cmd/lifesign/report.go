@@ -22,7 +22,7 @@ type reporter struct {
 	all   bool
 	name  string
 	pid   int
-	stuck int // findings told, not muted, of what is stuck or has vanished
+	stuck int // findings told, not muted, of what is stuck or has vanished, or goes wrong by what mimics say
 }
 
 func newReporter(out io.Writer, o runOptions) (*reporter, error) {
@@ -75,7 +75,7 @@ func (r *reporter) finding(f event.Finding) {
 	if l.Muted {
 		return
 	}
-	if f.Verdict == event.Stuck || f.Verdict == event.Vanished {
+	if f.Verdict == event.Stuck || f.Verdict == event.Vanished || f.Verdict == event.Wrong && mimicked(f) {
 		r.stuck++
 	}
 	io.WriteString(r.out, shorten(tell.Text(f, r.name, r.pid)))

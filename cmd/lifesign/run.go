@@ -42,8 +42,11 @@ are:
                    the JSON file, as muted
   -all             also report what takes no action: waits that last long and are
                    slow, or of which lifesign cannot tell
-  -fail            end with status 3 if anything was found stuck, or a thread has
-                   vanished
+  -mimics on|off   do some of the program's own operations again, beside it, to
+                   notice a bad disk or network before it does; on if it is not
+                   given. Only a woven program has what that takes
+  -fail            end with status 3 if anything was found stuck, a thread has
+                   vanished, or mimics have found that something goes wrong
 `
 
 // exitFinding is the status of run -fail after a finding.
@@ -55,6 +58,7 @@ type runOptions struct {
 	mute  []*regexp.Regexp
 	all   bool
 	fail  bool
+	still bool     // without mimics
 	argv  []string // the program and its arguments, or the arguments alone if a package is built
 	pkg   bool     // a package is to be built
 }
@@ -84,7 +88,7 @@ func runCommand(ctx context.Context, args []string, stdout, stderr io.Writer) in
 		}
 		o.argv = append([]string{bin}, o.argv...)
 	}
-	status, err := runProgram(o.argv, tell)
+	status, err := runProgram(o.argv, tell, !o.still)
 	if err != nil {
 		fmt.Fprintf(stderr, "lifesign run: %v\n", err)
 		return 1
@@ -130,6 +134,12 @@ func parseRun(args []string) (runOptions, error) {
 		}
 		return err
 	})
+	flags.Func("mimics", "", func(s string) error {
+		if o.still = s == "off"; !o.still && s != "on" {
+			return errors.New("want on or off")
+		}
+		return nil
+	})
 	addBuildFlags(flags, &o.build)
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -159,7 +169,7 @@ func parseRun(args []string) (runOptions, error) {
 func buildFlag(flags *flag.FlagSet) (name string) {
 	flags.Visit(func(f *flag.Flag) {
 		switch f.Name {
-		case "json", "mute", "all", "fail":
+		case "json", "mute", "all", "fail", "mimics":
 		default:
 			name = f.Name
 		}
@@ -169,12 +179,12 @@ func buildFlag(flags *flag.FlagSet) (name string) {
 
 // runProgram runs the program under the watch of an agent and returns its exit
 // status. An error means that it did not start.
-func runProgram(argv []string, tell *reporter) (status int, err error) {
+func runProgram(argv []string, tell *reporter, mimics bool) (status int, err error) {
 	path, err := exec.LookPath(argv[0])
 	if err != nil {
 		return 0, err
 	}
-	a, err := newAgent(tell)
+	a, err := newAgent(tell, mimics)
 	if err != nil {
 		return 0, err
 	}

@@ -88,6 +88,10 @@ func (p *Page) Tick() { p.view.SetClock(clock.Monotonic()) }
 // SetVerdict writes what the program can read of the watcher's verdict.
 func (p *Page) SetVerdict(v page.Verdict) { p.view.SetVerdict(v) }
 
+// WantMimics has the program's mimic checkers run, or not. A program looks when it is
+// started.
+func (p *Page) WantMimics(wanted bool) { p.view.WantMimics(wanted) }
+
 // Report tells a worker that the work it has, its seq-th, is taken for dead.
 func (p *Page) Report(index int, seq uint64) { p.view.Report(index, seq) }
 

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"time"
+
+	"github.com/lifesign-go/lifesign/cmd/errands"
+	"github.com/lifesign-go/lifesign/event"
+	"github.com/lifesign-go/lifesign/internal/mimics"
+	"github.com/lifesign-go/lifesign/internal/page"
+)
+
+// mimicry carries what the program's mimic checkers come to, to their judge, and the
+// judge's errands to the helper, which is started when the first one is there. It
+// decides nothing, and waits for nobody.
+type mimicry struct {
+	judge  *mimics.Judge
+	helper *errands.Helper
+	say    func(string)
+	off    bool // the helper cannot be had
+	pid    int
+	at     int64 // of the last step, 0 if there was none
+	meant  int64 // how long after it the next was meant to be
+}
+
+func newMimicry(say func(string)) *mimicry {
+	return &mimicry{judge: mimics.New(mimics.Config{}), say: say}
+}
+
+// step has a sample judged. meant is when the next one is to come.
+func (m *mimicry) step(s event.Sample, pid int, meant time.Duration) []event.Finding {
+	m.pid = pid
+	var outcomes []event.Outcome
+	if m.helper != nil {
+		outcomes = m.helper.Outcomes(nil)
+	}
+	m.judge.Marks(s.Goroutines)
+	late := int64(0)
+	if m.at != 0 && s.At-m.at > m.meant {
+		late = s.At - m.at - m.meant
+	}
+	m.at, m.meant = s.At, int64(meant)
+	acts := m.judge.Step(s.At, late, s.Mimics, outcomes)
+	for _, e := range acts.Errands {
+		m.do(e)
+	}
+	if m.helper != nil {
+		m.helper.Abandon(acts.Abandon...)
+	}
+	return acts.Findings
+}
+
+// do has an errand done. The judge hears nothing of one that cannot be, and takes it for
+// lost.
+func (m *mimicry) do(e event.Errand) {
+	if m.helper == nil && !m.off {
+		h, err := errands.Start(errands.Config{PID: m.pid})
+		if err != nil {
+			m.off = true
+			m.say("nothing is done again beside the program: " + err.Error())
+		}
+		m.helper = h
+	}
+	if m.helper != nil {
+		m.helper.Do(e)
+	}
+}
+
+// add adds to what the program can read of the agent's verdict: what mimics have found
+// stuck counts as what was inferred.
+func (m *mimicry) add(v *page.Verdict) {
+	if verdict, what := m.judge.Stuck(); verdict == event.Stuck && v.Code == page.VerdictWorking {
+		v.Code, v.Text = page.VerdictInferred, what
+	}
+}
+
+func (m *mimicry) close() {
+	if m.helper != nil {
+		m.helper.Close()
+	}
+}
+
+// mimic has what the mimic checkers came to judged, and tells what follows.
+func (a *agent) mimic(s event.Sample, meant time.Duration) {
+	for _, f := range a.mimics.step(s, a.page.PID(), meant) {
+		a.tell.finding(f)
+		if f.Verdict == event.Stuck {
+			a.found++
+		}
+	}
+}
+
+// mimicked reports whether mimics have found f.
+func mimicked(f event.Finding) bool {
+	for _, e := range f.Evidence {
+		if e.Source == event.Mimics {
+			return true
+		}
+	}
+	return false
+}
