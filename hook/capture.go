@@ -131,6 +131,7 @@ func markOf(c *page.Cell, region Site) *page.Mark {
 type Capture struct {
 	pass    *Pass
 	site    Site
+	handled bool
 	handle  handle
 	texts   []string
 	data    []byte
@@ -142,7 +143,7 @@ type Capture struct {
 // holds one. It is kept weakly: a capture keeps nothing of the program's alive.
 func (c *Capture) Handle(v any) *Capture {
 	if c != nil {
-		c.handle = weakly(v)
+		c.handled, c.handle = true, weakly(v)
 	}
 	return c
 }
@@ -235,6 +236,10 @@ func (e Entered) Keeping(c *Capture) Entered {
 
 // Site returns the operation's site.
 func (c *Capture) Site() Site { return c.site }
+
+// Handled reports whether the operation was given something to be done with, of
+// which Value may know nothing any more.
+func (c *Capture) Handled() bool { return c.handled }
 
 // Value returns what the operation was done with, nil if there is nothing, or
 // if the program has no more use for it.

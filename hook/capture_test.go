@@ -144,6 +144,9 @@ func TestHandlesKeepNothingAlive(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := (&Capture{}).Handle(f)
+	if (&Capture{}).Handled() || !c.Handled() {
+		t.Error("it is not known whether there is a handle")
+	}
 	if weakPointers && c.Value() != any(f) {
 		t.Errorf("%v is not the file", c.Value())
 	}
