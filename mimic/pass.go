@@ -27,7 +27,8 @@ import (
 type Pass struct {
 	look    looker                   // nil while sites are only collected
 	find    func(string) func(*Pass) // a reduced function of another package
-	sites   []Site                   // that it has come to
+	sites   []Site                   // of operations that it has come to
+	owns    int                      // functions of the author's that it has come to
 	chain   []event.Frame            // outermost first
 	visited map[string]bool          // reduced functions, by name and place
 	again   int                      // how many functions of the chain had been visited before
@@ -138,10 +139,14 @@ func (p *Pass) Connection(s Site) { p.do(s, event.SeeConnection) }
 // Listener is for one that accepts connections.
 func (p *Pass) Listener(s Site) { p.do(s, event.SeeListener) }
 
-// Own is for one that its author has given a check of his own. It is called on a
-// goroutine of its own, with a context that ends at its deadline.
+// Own is for a check of the author's own, which no operation is needed for. It is
+// called on a goroutine of its own, with a context that ends at its deadline.
 func (p *Pass) Own(s Site, check func(context.Context) error) {
-	if p.comesTo(s) {
+	if p.again > 0 {
+		return
+	}
+	p.owns++
+	if p.look != nil {
 		p.look.own(p, s, check)
 	}
 }

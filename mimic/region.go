@@ -36,6 +36,7 @@ func Region(s Site, name string, check func(*Pass)) (nothing struct{}) {
 	registered.checkers = append(registered.checkers, checker{s, name, check})
 	registered.version++
 	registered.mu.Unlock()
+	start()
 	return nothing
 }
 
@@ -62,17 +63,17 @@ func (r *registry) find(name string) func(*Pass) {
 	return r.reduced[name]
 }
 
-// sites returns those of the operations in c's checker, each once.
-func (r *registry) sites(c checker) []Site {
+// sites returns those of the operations in c's checker, each once, and how many
+// functions of the author's are in it.
+func (r *registry) sites(c checker) (list []Site, owns int) {
 	p := &Pass{find: r.find}
 	c.check(p)
 	seen := map[Site]bool{}
-	list := p.sites[:0]
 	for _, s := range p.sites {
 		if !seen[s] {
 			seen[s] = true
 			list = append(list, s)
 		}
 	}
-	return list
+	return list, p.owns
 }

@@ -1,0 +1,3 @@
+package mimic
+
+var programs = map[string]func(){}

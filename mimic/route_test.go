@@ -1,0 +1,112 @@
+package mimic
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// given is a capture for tests.
+type given struct {
+	site    Site
+	handled bool
+	value   any
+	texts   []string
+	data    []byte
+	size    int
+	numbers []int64
+}
+
+func (g *given) Site() Site       { return g.site }
+func (g *given) Handled() bool    { return g.handled }
+func (g *given) Value() any       { return g.value }
+func (g *given) Texts() []string  { return g.texts }
+func (g *given) Data() []byte     { return g.data }
+func (g *given) Size() int        { return g.size }
+func (g *given) Numbers() []int64 { return g.numbers }
+
+func at(sites ...Site) (list []capture) {
+	for _, s := range sites {
+		list = append(list, &given{site: s})
+	}
+	return list
+}
+
+// passes renders the passes of ways.
+func passes(ways []*way) string {
+	var list []string
+	for _, w := range ways {
+		list = append(list, fmt.Sprint(w.pass))
+	}
+	return strings.Join(list, " ")
+}
+
+func TestRouteKeepsTheNewestOfFourWays(t *testing.T) {
+	var r route
+	for i, sites := range [][]Site{{1}, {1, 2}, {3}, {2, 1}, {4}, {5}} {
+		if !r.put(uint64(i+1), at(sites...), int64(i)) {
+			t.Errorf("pass %d is nothing new", i+1)
+		}
+	}
+	// {1} has gone for {5}, and the second {1, 2} has taken the first's place.
+	if got, want := passes(r.ways), "3 4 5 6"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if r.put(7, nil, 7) {
+		t.Error("a pass without captures is new")
+	}
+}
+
+func TestRouteFollowsAPassThatGoesOn(t *testing.T) {
+	var r route
+	r.put(1, at(1), 0)
+	if r.put(1, at(1), 1) {
+		t.Error("the same captures are new")
+	}
+	if !r.put(1, at(1, 2), 2) || passes(r.ways) != "1" || len(r.ways[0].given) != 2 {
+		t.Errorf("a pass that goes on is kept as %s", passes(r.ways))
+	}
+	// It becomes what another way was.
+	r.put(2, at(3), 3)
+	r.put(3, at(1), 4)
+	r.put(3, at(1, 2), 5)
+	if got, want := passes(r.ways), "2 3"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestRouteTakesTurns(t *testing.T) {
+	var r route
+	for i := uint64(1); i <= 3; i++ {
+		r.put(i, at(Site(i)), 0)
+	}
+	var got []string
+	for i := 0; i < 6; i++ {
+		got = append(got, passes(r.take(1)))
+	}
+	if got, want := strings.Join(got, ","), "3,3 1,3,3 2,3,3 1"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestRouteForgetsWhatIsOldAndWhatIsGone(t *testing.T) {
+	var r route
+	gone := &given{site: 1, handled: true, value: new(int)}
+	r.put(1, []capture{gone}, 0)
+	r.put(2, at(2), 0)
+	r.put(3, at(3), 0)
+	gone.value = nil
+	r.take(0)
+	if got, want := passes(r.ways), "2 3"; got != want {
+		t.Errorf("one without handles: got %s, want %s", got, want)
+	}
+	r.put(4, at(4), stale-1)
+	r.take(stale)
+	if got, want := passes(r.ways), "4"; got != want {
+		t.Errorf("old ones: got %s, want %s", got, want)
+	}
+	r.take(100 * stale)
+	if got, want := passes(r.ways), "4"; got != want {
+		t.Errorf("the newest, when it is old: got %s, want %s", got, want)
+	}
+}
