@@ -77,6 +77,7 @@ type Errand struct {
 	ID    uint64 // of the errand; an Outcome has the same
 	Mimic Mimic
 	Where Where
+	Again bool // something is suspected already: it is not held back to spare the disk
 }
 
 // End says how an errand ended.

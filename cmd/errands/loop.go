@@ -292,7 +292,7 @@ func (l *loop) unable(w *waiting, why string) bool {
 func (w *waiting) counted() bool { return charged(w.Errand) }
 
 func charged(e event.Errand) bool {
-	return e.Where == event.Here && e.Mimic.Deed != event.DoDial && e.Mimic.Deed != event.DoHandshake
+	return e.Where == event.Here && !e.Again && e.Mimic.Deed != event.DoDial && e.Mimic.Deed != event.DoHandshake
 }
 
 // task makes what is sent of an errand.

@@ -28,7 +28,8 @@
 //  4. Unable says nothing of the program, ever, nor does an error of the name or of
 //     the helper's own limits (ENOENT, EACCES, EMFILE and their like): it is counted,
 //     the site rests. An errand of which the helper says nothing for the fallback
-//     budget is lost, and says nothing either.
+//     budget is lost, and says nothing either; one that nobody suspects may wait in the
+//     helper nine times as long until it is begun.
 //
 // # Suspicion
 //

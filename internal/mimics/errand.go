@@ -95,7 +95,7 @@ func (j *Judge) begin(s *subject, where event.Where, m event.Mimic, q *inquiry) 
 	}
 	j.errands = append(j.errands, e)
 	j.byID[e.id] = e
-	j.act.Errands = append(j.act.Errands, event.Errand{ID: e.id, Mimic: m, Where: where})
+	j.act.Errands = append(j.act.Errands, event.Errand{ID: e.id, Mimic: m, Where: where, Again: q != nil})
 	return e
 }
 
@@ -242,10 +242,16 @@ func (j *Judge) overdue() {
 	}
 }
 
+// waits is for how many fallback budgets an errand may wait in the helper until it
+// is begun: that bounds how long it keeps the program's disk busy, and nothing is
+// heard of an errand meanwhile.
+const waits = 9
+
 // forget drops the errands of which nothing has been heard for too long.
 func (j *Judge) forget() {
 	for _, e := range append([]*errand(nil), j.errands...) {
-		if j.clock.honest-e.heard < j.fallback {
+		silence := j.clock.honest - e.heard
+		if silence < j.fallback || !e.known && e.where == event.Here && e.inquiry == nil && silence < waits*j.fallback {
 			continue
 		}
 		j.counts.Lost++

@@ -278,7 +278,6 @@ func (j *Judge) inquire(q *inquiry) {
 func (j *Judge) doubt(q *inquiry) {
 	j.counts.Doubted++
 	if e := q.errand; e != nil {
-		j.abandon(e)
 		e.quiet = j.clock.honest + 2*j.interval // then, if it still hangs, it is suspected anew
 	}
 	j.drop(q, 2*j.interval)

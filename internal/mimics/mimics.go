@@ -179,6 +179,12 @@ func (j *Judge) Marks(goroutines []event.Goroutine) {
 	}
 }
 
+// Suspects reports whether Marks is worth its while for the next step: something is
+// suspected, or it is time to count how often regions run.
+func (j *Judge) Suspects() bool {
+	return len(j.inquiries) > 0 || j.clock.honest-j.counted >= j.interval
+}
+
 // Stuck says what is the case now of what was told: the gravest verdict, "" if all
 // is well, and that in one sentence.
 func (j *Judge) Stuck() (v event.Verdict, what string) {

@@ -25,7 +25,7 @@ func (q *inquiry) validators() []event.Where {
 // new connection.
 func (q *inquiry) as(where event.Where) event.Mimic {
 	m := q.mimic
-	if !m.Deed.Helpers() || where == event.Loopback {
+	if !m.Deed.Helpers() {
 		m.Deed = event.DoDial
 	}
 	return m
