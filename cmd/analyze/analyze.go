@@ -70,6 +70,9 @@ func Analyze(ctx context.Context, prog *load.Program, c Config) (*Model, error) 
 		m.add(v, facts.unsure)
 	}
 	m.expect(prog)
+	if err := m.reduce(visits, facts); err != nil {
+		return nil, err
+	}
 	with := make(map[[3]string]bool)
 	for _, r := range m.Regions {
 		with[[3]string{r.Site.Package, r.Site.File, r.Site.Func}] = true
@@ -126,7 +129,7 @@ func (m *Model) add(found *visit, unsure unsure) {
 		m.Functions = append(m.Functions, v.functions()...)
 		m.Skipped = append(append(m.Skipped, v.skipped()...), v.unheeded()...)
 		m.Regions = append(m.Regions, regions...)
-		if len(file.Rewrites) > 0 {
+		if len(file.Sites)+len(file.Rewrites) > 0 {
 			out.Files = append(out.Files, file)
 		}
 	}

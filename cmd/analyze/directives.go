@@ -42,8 +42,10 @@ func (s *sayings) directives(fset *token.FileSet, p *load.Package, f *ast.File) 
 		switch said.verb {
 		case vulnerable, idle, ignore:
 			mistake = s.attach(said, p, l, fset.PositionFor(c.Pos(), false).Line, ends[c])
+		case mimicVerb:
+			mistake = s.mimic(said, c.Text, p, l, fset.PositionFor(c.Pos(), false).Line, ends[c])
 		default:
-			mistake = fmt.Sprintf("there is no such directive: use %s", verbs)
+			mistake = fmt.Sprintf("there is no such directive: use %s; or %s", verbs, mimicVerb)
 		}
 		if mistake != "" {
 			mistakes = append(mistakes, fmt.Errorf("%s: %s%s: %s", said.place, directivePrefix, said.verb, mistake))

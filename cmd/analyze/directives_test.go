@@ -46,7 +46,7 @@ func TestDirectivesThatStandOnNothing(t *testing.T) {
 	want := []string{
 		"main.go:5: //lifesign:ignore: " + nothing,
 		"main.go:8: //lifesign:idle: " + nothing,
-		"main.go:10: //lifesign:watch: there is no such directive: use vulnerable, idle or ignore",
+		"main.go:10: //lifesign:watch: there is no such directive: use vulnerable, idle or ignore; or mimic",
 		"main.go:12: //lifesign:ignore: " + nothing,
 		"main.go:16: //lifesign:idle: " + nothing,
 		"main.go:20: //lifesign:ignore: there is another one at ",

@@ -13,6 +13,9 @@ type Model struct {
 	Skipped   []Skip     `json:"skipped"`
 	Stats     Stats      `json:"stats"`
 
+	Reductions []Reduction `json:"reductions,omitempty"` // by region, of those that have operations
+	Unreduced  []Dropped   `json:"unreduced,omitempty"`  // operations of no region
+
 	// Reach is the table of who in the program could serve which wait, as package
 	// internal/reach encodes it; empty if there is nothing to tell. It changes with
 	// any package, so that only the main package may carry it.
@@ -41,6 +44,10 @@ type Package struct {
 	Generated string `json:"generated"` // absolute path of the file that gen adds: Dir/zz_lifesign.go
 
 	Files []File `json:"files"`
+
+	Reduced  []Reduced `json:"reduced,omitempty"`  // functions of generated checkers
+	Checkers []Checker `json:"checkers,omitempty"` // by region
+	Words    *Words    `json:"words,omitempty"`    // what generated checkers call things; nil if there are none
 
 	// Expect is, for a main package, how many woven packages the program is made
 	// of, itself included if anything is woven in it; Files may be empty then.

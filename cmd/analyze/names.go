@@ -6,6 +6,7 @@ import (
 	"go/types"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/lifesign-go/lifesign/cmd/load"
 )
@@ -21,6 +22,7 @@ type names struct {
 	generated  string // path of the added file
 
 	redeclared map[string]bool // predeclared names that mean something else somewhere in the package
+	taken      map[string]bool // identifiers of the package
 }
 
 func packageNames(p *load.Package) names {
@@ -43,6 +45,7 @@ func packageNames(p *load.Package) names {
 		generated: generatedPath(p),
 
 		redeclared: redeclared(p),
+		taken:      taken,
 	}
 }
 
@@ -71,18 +74,35 @@ func free(taken map[string]bool, name string) string {
 	return n
 }
 
-// generatedPath returns the path of the file to add to p, which none of its
-// files has.
+// generatedPath returns the path of the file to add to p. None of p's files has
+// it, or that of the file with the checkers.
 func generatedPath(p *load.Package) string {
 	taken := make(map[string]bool)
 	for _, f := range p.Files {
 		taken[f.Path] = true
 	}
 	path := filepath.Join(p.Dir, "zz_lifesign.go")
-	for i := 1; taken[path]; i++ {
+	for i := 1; taken[path] || taken[checkersPath(path)]; i++ {
 		path = filepath.Join(p.Dir, fmt.Sprintf("zz_lifesign%d.go", i))
 	}
 	return path
+}
+
+// checkersPath returns the path of the file with the checkers, beside the one
+// with the table.
+func checkersPath(table string) string { return strings.TrimSuffix(table, ".go") + "_checkers.go" }
+
+// words are what generated checkers call things. What is named after functions of
+// the program goes before.
+func (n names) words() *Words {
+	return &Words{
+		File:    checkersPath(n.generated),
+		Mimic:   another(n.taken, "lsmm", ""),
+		Context: another(n.taken, "lscontext", ""),
+		SQL:     another(n.taken, "lssql", ""),
+		Stats:   another(n.taken, "lsPoolStats", ""),
+		Ping:    another(n.taken, "lsPoolPing", ""),
+	}
 }
 
 // funcName returns the name of a declared function as the runtime writes it,

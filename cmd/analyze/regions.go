@@ -51,6 +51,8 @@ type facts struct {
 	flow     *flow        // who calls whom
 	confined *confinement // locks that only those release who have taken them
 	kept     keeping      // acquisitions that their function releases on every way out
+	walker   *walker
+	sorted   []*ssa.Function
 }
 
 // search finds the facts. What does not need each other's results is found at
@@ -65,7 +67,7 @@ func search(ctx context.Context, prog *load.Program, scope Scope, said *sayings,
 	stats.Functions = len(funcs)
 	w := newWalker(prog, program, scope)
 	sorted := w.sort(funcs)
-	facts := &facts{inScope: w.inScope, requests: w.requests, sayings: said}
+	facts := &facts{inScope: w.inScope, requests: w.requests, sayings: said, walker: w, sorted: sorted}
 	classes, origins := newClasses(prog), newOrigins()
 	together(
 		// Without an initial graph VTA makes the one of class hierarchy analysis as

@@ -22,7 +22,8 @@ type sayings struct {
 	named      map[string]*saying       // by rule file: functions, see ruleName
 	declared   map[types.Object]*saying // by directive: functions and methods of interfaces
 	statements map[ast.Stmt]*saying     // by directive
-	absent     []Skip                   // rules for packages that are no part of the program
+	mimics     map[*types.Func]*ownCheck
+	absent     []Skip // rules for packages that are no part of the program
 }
 
 // listen collects what the user says in a rule file and by directives in the
@@ -30,6 +31,7 @@ type sayings struct {
 func listen(prog *load.Program, scope Scope, rules Rules) (*sayings, error) {
 	s := &sayings{
 		named: make(map[string]*saying), declared: make(map[types.Object]*saying), statements: make(map[ast.Stmt]*saying),
+		mimics: make(map[*types.Func]*ownCheck),
 	}
 	packages := make(map[string]*load.Package)
 	for _, p := range prog.Packages {

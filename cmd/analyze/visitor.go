@@ -34,6 +34,7 @@ type visitor struct {
 	shared   map[string]bool // locks, by lockKey, that somebody else may release
 	skips    []skipAt
 	said     []*saying // of its statements
+	named    []*function
 }
 
 // function is a function or literal being visited.
@@ -65,6 +66,7 @@ type op struct {
 	why     string // it is watched, and is classed as it is
 	deed    event.Deed
 	noMimic string
+	check   *ownCheck // of an operation that is one
 }
 
 // idle classes a wait at o as one for work.
@@ -116,8 +118,11 @@ func (v *visitor) enter(n ast.Node) {
 			node: n, name: funcName(n), body: n.Body, blocked: cmp.Or(v.fn().blocked, directive(n.Doc)), group: new(group),
 			said: v.facts.sayings.of(f),
 		})
+		v.named = append(v.named, v.fn())
+		v.ownCheck(n)
 	case *ast.FuncLit:
 		v.funcs = append(v.funcs, v.literal(n))
+		v.named = append(v.named, v.fn())
 	case *ast.ForStmt:
 		v.loop(n, n.Body)
 	case *ast.RangeStmt:
@@ -310,7 +315,9 @@ func (v *visitor) file(next *int) (File, []Region) {
 		if o.cause != nil {
 			regions = append(regions, Region{*o.site, o.cause.why, o.cause.begins, o.cause.chain})
 		}
-		out.Rewrites = append(out.Rewrites, o.rewrite)
+		if o.check == nil {
+			out.Rewrites = append(out.Rewrites, o.rewrite)
+		}
 	}
 	return out, regions
 }

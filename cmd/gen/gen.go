@@ -26,6 +26,7 @@ type File struct {
 	Data    []byte
 	Edits   []Edit // that make Data of the plain file
 	Added   bool   // there is no such file in the plain program
+	Checks  bool   // it has the checkers of its package, which the program works without
 }
 
 // Weave returns the woven files of m, by package and path; files in which
@@ -45,9 +46,19 @@ func Weave(m *analyze.Model, read func(path string) ([]byte, error)) ([]File, er
 			if err != nil {
 				return nil, fmt.Errorf("weave %s: %w", f.Path, err)
 			}
-			out = append(out, File{p.Module, p.Path, f.Path, Apply(src, edits), edits, false})
+			if len(edits) == 0 {
+				continue // it has sites alone, which are of the table
+			}
+			out = append(out, File{p.Module, p.Path, f.Path, Apply(src, edits), edits, false, false})
 		}
-		out = append(out, File{p.Module, p.Path, p.Generated, Table(p, m.Runtime, m.Reach), nil, true})
+		out = append(out, File{p.Module, p.Path, p.Generated, Table(p, m.Runtime, m.Reach), nil, true, false})
+		checkers, err := Checkers(p)
+		if err != nil {
+			return nil, fmt.Errorf("weave %s: %w", p.Path, err)
+		}
+		if checkers != nil {
+			out = append(out, File{p.Module, p.Path, p.Words.File, checkers, nil, true, true})
+		}
 	}
 	return out, nil
 }
@@ -68,6 +79,9 @@ func edits(src []byte, p *analyze.Package, f *analyze.File) ([]Edit, error) {
 		return nil, fmt.Errorf("it has changed since it was analysed: try again")
 	}
 	w := weaver{src: src, hook: p.Hook, base: p.Base}
+	if len(f.Rewrites) == 0 {
+		return nil, nil
+	}
 	w.insert(f.Clause, fmt.Sprintf("; import %s %q", p.Hook, hookPackage), 0, len(src))
 	for i := range f.Rewrites {
 		if err := w.rewrite(&f.Rewrites[i]); err != nil {

@@ -225,7 +225,7 @@ func (w *world) output(name string) []txtar.File {
 	if strings.HasPrefix(name, "capture") {
 		mimics = w.mimics(in)
 	}
-	for name, text := range map[string]string{"regions": regions.String(), "skipped": skipped.String(), "mimics": mimics} {
+	for name, text := range map[string]string{"regions": regions.String(), "skipped": skipped.String(), "mimics": mimics, "dropped": w.dropped(in)} {
 		if text != "" {
 			add(name, text)
 		}
@@ -246,6 +246,27 @@ func (w *world) mimics(in func(path string) bool) string {
 			}
 		}
 	}
+	return out.String()
+}
+
+// dropped returns which operations are in no checker, and why, by region, for the
+// archives that are about checkers.
+func (w *world) dropped(in func(path string) bool) string {
+	if !in(filepath.Join(w.dir, "checkers", "chain.go")) {
+		return ""
+	}
+	var out strings.Builder
+	list := func(of string, dropped []analyze.Dropped) {
+		for _, d := range dropped {
+			if in(d.Place) {
+				fmt.Fprintf(&out, "%s: %s: %s: %s\n", of, d.Place, d.What, d.Why)
+			}
+		}
+	}
+	for _, r := range w.model.Reductions {
+		list(r.Region.Place(), r.Dropped)
+	}
+	list("none", w.model.Unreduced)
 	return out.String()
 }
 

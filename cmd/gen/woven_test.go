@@ -23,6 +23,7 @@ func TestWovenBuilds(t *testing.T) {
 		t.Fatal("there is no archive of an old module")
 	}
 	goRun(t, dir, "build", "example.com/old")
+	goRun(t, dir, "vet", "./checkers/...")
 
 	plain, hooked := goRun(t, w.dir, "run", "./behaviour"), goRun(t, dir, "run", "./behaviour")
 	if plain == "" || plain != hooked {

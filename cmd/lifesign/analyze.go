@@ -15,7 +15,7 @@ import (
 )
 
 const analyzeUsage = `usage: lifesign analyze [-scope PATTERNS] [-rules FILE] [-tags TAGS]
-                        [-func REGEXP] [-json] PACKAGE
+                        [-reductions] [-func REGEXP] [-json] PACKAGE
 
 Analyze lists what lifesign run would watch in a program, function by function,
 and why: the regions, which are endless loops of goroutines, request handlers and
@@ -28,8 +28,13 @@ woven. Nothing is built or changed.
   -rules FILE      rules of your own, a line each: vulnerable, idle or ignore,
                    and a function, such as (*example.com/db.Conn).Query
   -tags TAGS       build tags, separated by commas
-  -func REGEXP     list only functions that match, such as server.(*stream).run
-  -json            print the model of the program as JSON instead
+  -reductions      list the mimic checkers instead, region by region: the functions
+                   that lead to operations which can be done again beside the
+                   program, these in its order, and what is dropped and why
+  -func REGEXP     list only functions that match, such as server.(*stream).run;
+                   with -reductions, the regions that have one of them
+  -json            print the model of the program as JSON instead; with -reductions,
+                   the reductions
 `
 
 type analyzeOptions struct {
@@ -38,7 +43,9 @@ type analyzeOptions struct {
 	tags  string         // separated by commas
 	only  *regexp.Regexp // functions to list, nil for all
 	json  bool
-	pkg   string
+
+	reductions bool
+	pkg        string
 }
 
 // analyzeCommand is lifesign analyze. It returns the exit status.
@@ -58,19 +65,28 @@ func analyzeCommand(ctx context.Context, args []string, stdout, stderr io.Writer
 	if err != nil {
 		return buildFailed(ctx, "analyze", err, stderr)
 	}
-	if o.json {
-		out := json.NewEncoder(stdout)
-		out.SetEscapeHTML(false)
-		out.SetIndent("", "\t")
-		err = out.Encode(m)
-	} else {
-		err = printModel(stdout, m, o.only, time.Since(start))
-	}
-	if err != nil {
+	if err := o.print(stdout, m, time.Since(start)); err != nil {
 		fmt.Fprintf(stderr, "lifesign analyze: %v\n", err)
 		return 1
 	}
 	return 0
+}
+
+// print prints what was asked for.
+func (o analyzeOptions) print(w io.Writer, m *analyze.Model, took time.Duration) error {
+	if !o.json {
+		if o.reductions {
+			return printReductions(w, m, o.only)
+		}
+		return printModel(w, m, o.only, took)
+	}
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false)
+	out.SetIndent("", "\t")
+	if o.reductions {
+		return out.Encode(chosen(m, o.only))
+	}
+	return out.Encode(m)
 }
 
 func parseAnalyze(args []string) (analyzeOptions, error) {
@@ -81,6 +97,7 @@ func parseAnalyze(args []string) (analyzeOptions, error) {
 	rules, only := flags.String("rules", "", ""), flags.String("func", "", "")
 	flags.StringVar(&o.tags, "tags", "", "")
 	flags.BoolVar(&o.json, "json", false, "")
+	flags.BoolVar(&o.reductions, "reductions", false, "")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -93,7 +110,7 @@ func parseAnalyze(args []string) (analyzeOptions, error) {
 		if o.only, err = regexp.Compile(*only); err != nil {
 			return o, fmt.Errorf("-func: %w", err)
 		}
-		if o.json {
+		if o.json && !o.reductions {
 			return o, fmt.Errorf("-func chooses what is listed: leave out -json")
 		}
 	}

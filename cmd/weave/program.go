@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -90,6 +91,9 @@ func (b *builder) generate(t *target, m *analyze.Model, modules map[string]*load
 	if err != nil {
 		return nil, err
 	}
+	if !b.checks(t) {
+		generated = slices.DeleteFunc(generated, func(f gen.File) bool { return f.Checks })
+	}
 	w, err := b.place(generated, modules)
 	if err != nil {
 		return nil, err
@@ -112,6 +116,16 @@ func (b *builder) generate(t *target, m *analyze.Model, modules map[string]*load
 		return nil, err
 	}
 	return w, b.finish(w)
+}
+
+// checks reports whether the program gets checkers. Coverage would count their
+// statements, of tests nobody asks for mimics, and a program may vendor of the
+// runtime no more than it imports itself.
+func (b *builder) checks(t *target) bool {
+	if b.cfg.test != nil || covers(flagValues(b.env, b.cfg)) {
+		return false
+	}
+	return t.runtime == nil || isDir(filepath.Join(t.runtime.Dir, "mimic"))
 }
 
 // place puts the generated files where the plan says.

@@ -1,0 +1,270 @@
+package analyze
+
+import (
+	"cmp"
+	"go/ast"
+	"go/token"
+	"slices"
+)
+
+// reducer makes reductions: it follows the walk back from the operations that a
+// mimic does to the regions.
+type reducer struct {
+	model    *Model
+	facts    *facts
+	visitors map[ast.Node]*visitor // by the functions in their files
+	names    map[ast.Node]*function
+	walks    [2]*reduceWalk // from loops and from requests
+	started  *reduceWalk    // from go statements
+	regions  map[part]*op
+	packages map[string]int // where a package is in the model, by path
+	kept     map[part]*kept
+	dropped  map[part][]Dropped // by region
+}
+
+// kept is a part that an operation is left of, or of something that it calls.
+type kept struct {
+	part  part
+	v     *visitor
+	fn    *function
+	far   bool    // what calls it is in another package
+	ident string  // of the reduced function
+	name  string  // by which other packages know it
+	led   [2]bool // the way to it in each of the walks is kept
+	steps []keptStep
+	own   []*op // checks of the author's, behind the steps
+}
+
+// keptStep is an operation or a call.
+type keptStep struct {
+	at       token.Pos
+	deferred bool
+	op       *op
+	call     *kept
+}
+
+// reduce adds the reductions of the regions to the model, and the reduced
+// functions to its packages. The files of visits have their ordinals.
+func (m *Model) reduce(visits []*visit, facts *facts) error {
+	r := &reducer{
+		model: m, facts: facts,
+		visitors: make(map[ast.Node]*visitor), names: make(map[ast.Node]*function),
+		regions: make(map[part]*op), packages: make(map[string]int),
+		kept: make(map[part]*kept), dropped: make(map[part][]Dropped),
+	}
+	for i, p := range m.Packages {
+		r.packages[p.Path] = i
+	}
+	in := make(map[ast.Node]*regionsIn)
+	for _, v := range visitorsOf(visits) {
+		for _, fn := range v.named {
+			r.visitors[fn.node], r.names[fn.node] = v, fn
+		}
+		r.regionsOf(v, in)
+	}
+	r.from(in)
+	for _, v := range visitorsOf(visits) {
+		for _, o := range v.ops {
+			if o.site != nil && !o.site.Kind.IsRegion() && o.check == nil {
+				r.operation(o)
+			}
+		}
+		for _, s := range v.skips {
+			r.skip(s)
+		}
+	}
+	for _, found := range visits {
+		if err := r.own(found); err != nil {
+			return err
+		}
+	}
+	r.finish(visits)
+	return nil
+}
+
+func visitorsOf(visits []*visit) (all []*visitor) {
+	for _, found := range visits {
+		all = append(all, found.files...)
+	}
+	return all
+}
+
+// regionsOf notes the regions of the file that are woven, by function.
+func (r *reducer) regionsOf(v *visitor, all map[ast.Node]*regionsIn) {
+	for _, o := range v.ops {
+		p, ok := o.region()
+		if !ok || o.check != nil {
+			continue
+		}
+		r.regions[p] = o
+		in := all[p.node]
+		if in == nil {
+			in = new(regionsIn)
+			all[p.node] = in
+		}
+		if !p.loop.IsValid() {
+			in.request = true
+			continue
+		}
+		for l := range loopsOf(v.info, p.node) {
+			if l.Pos() != p.loop {
+				continue
+			}
+			in.loops = append(in.loops, l)
+			if o.cause.inRequest() {
+				in.passing = append(in.passing, l)
+			}
+		}
+		slices.SortFunc(in.loops, func(a, b ast.Stmt) int { return cmp.Compare(a.Pos(), b.Pos()) })
+	}
+}
+
+// from makes the walks. Each operation is to stand in the reduction of the nearest
+// loop and in that of the nearest request: either may be one that hardly ever
+// executes it, a method that nobody calls, a clean-up once an hour.
+func (r *reducer) from(in map[ast.Node]*regionsIn) {
+	for i := range r.walks {
+		r.walks[i] = newReduceWalk(r.facts, in)
+	}
+	together(
+		func() { r.walks[0].from(r.facts.sorted, false) },
+		func() { r.walks[1].from(r.facts.sorted, true) },
+	)
+	r.started = newReduceWalk(r.facts, in)
+	r.started.fromStarted(r.facts.sorted, r.walks[0], r.walks[1])
+}
+
+// operation keeps the operation o, or notes why it is dropped.
+func (r *reducer) operation(o *op) {
+	deferred := o.rewrite.Form == Deferred
+	p := r.walks[0].of(o.fn.node, o.pos, deferred)
+	why := o.noMimic
+	switch {
+	case o.deed == "":
+	case !r.reached(p):
+		why = r.unreached(p)
+	default:
+		k := r.keep(p)
+		k.steps = append(k.steps, keptStep{at: o.pos, deferred: deferred, op: o})
+		return
+	}
+	r.drop(p, Dropped{
+		Package: o.site.Package, Func: o.site.Func, Place: o.site.Place(), Kind: o.site.Kind, What: o.site.Object, Do: o.deed, Why: why,
+	})
+}
+
+// skip notes an operation of a region that is not woven.
+func (r *reducer) skip(s skipAt) {
+	if p := r.walks[0].of(s.fn.node, s.pos, false); r.reached(p) {
+		r.drop(p, Dropped{Package: s.Package, Func: s.Func, Place: s.Place, What: s.What, Why: "it is not woven: " + s.Why})
+	}
+}
+
+// reached reports whether a region executes the part p.
+func (r *reducer) reached(p part) bool {
+	return r.walks[0].parts[p] != nil || r.walks[1].parts[p] != nil
+}
+
+// unreached says why no region is known to execute the part p.
+func (r *reducer) unreached(p part) string {
+	if in := r.walks[0].regions[p.node]; in != nil && len(in.loops) > 0 && !in.request {
+		return "it stands beside the loop at " + r.place(in.loops[0].Pos()) + ", which is the region"
+	}
+	if a := r.started.parts[p]; a != nil {
+		return "a goroutine of its own executes it, which is started at " + r.place(a.root().at)
+	}
+	return "no region is known to execute it"
+}
+
+func (r *reducer) place(p token.Pos) string { return placeOf(r.facts.walker.prog.Fset, p) }
+
+// drop notes d in the region that executes the part p, or has the go statement
+// that leads to it, or in none.
+func (r *reducer) drop(p part, d Dropped) {
+	if s := r.started.parts[p]; s != nil && !r.reached(p) && s.root().by != nil {
+		p = s.root().by.part
+	}
+	for _, w := range r.walks {
+		if root, ok := w.rootOf(p); ok {
+			r.dropped[root] = append(r.dropped[root], d)
+			return
+		}
+	}
+	r.model.Unreduced = append(r.model.Unreduced, d)
+}
+
+// rootOf returns the region that the part p belongs to. ok is false if there is
+// none.
+func (w *reduceWalk) rootOf(p part) (root part, ok bool) {
+	a := w.parts[p]
+	if a == nil {
+		return part{}, false
+	}
+	for a.up != nil {
+		a = w.parts[a.up.part] // by the first way to it
+	}
+	return a.part, true
+}
+
+// keep keeps the part p, and all that leads to it.
+func (r *reducer) keep(p part) *kept {
+	k := r.kept[p]
+	if k == nil {
+		k = &kept{part: p, v: r.visitors[p.node], fn: r.names[p.node]}
+		r.kept[p] = k
+	}
+	for i, w := range r.walks {
+		if a := w.parts[p]; a != nil && !k.led[i] {
+			k.led[i] = true
+			r.lead(w, a, k)
+		}
+	}
+	return k
+}
+
+// lead keeps what calls k, to which a leads. Functions of packages in which
+// nothing is woven get no file to be in: they are passed over.
+func (r *reducer) lead(w *reduceWalk, a *way, k *kept) {
+	for a.up != nil {
+		up := w.parts[a.up.part]
+		v := r.visitors[up.part.node]
+		if _, woven := r.packages[v.pkg.Path]; !woven {
+			a = up
+			continue
+		}
+		by := r.keep(up.part)
+		if !slices.ContainsFunc(by.steps, func(s keptStep) bool { return s.call == k }) {
+			by.steps = append(by.steps, keptStep{at: a.at, deferred: a.deferred, call: k})
+		}
+		k.far = k.far || v.pkg != k.v.pkg
+		return
+	}
+}
+
+// sort puts the steps into the order of the program.
+func (k *kept) sort() {
+	slices.SortStableFunc(k.steps, func(a, b keptStep) int {
+		switch {
+		case a.deferred != b.deferred:
+			if a.deferred {
+				return 1
+			}
+			return -1
+		case a.deferred:
+			return cmp.Compare(b.at, a.at)
+		}
+		return cmp.Compare(a.at, b.at)
+	})
+	for _, o := range k.own {
+		k.steps = append(k.steps, keptStep{op: o})
+	}
+}
+
+// place is where the part begins.
+func (k *kept) place() string {
+	at := k.part.loop
+	if !at.IsValid() {
+		at = k.fn.node.Pos()
+	}
+	return placeOf(k.v.prog.Fset, at)
+}
