@@ -73,10 +73,7 @@ func (b *board) mention(f event.Finding) {
 
 // say tells something of the program's here, and to an agent.
 func (b *board) say(f event.Finding) {
-	if v := hook.Vitals(); v.PID() != 0 {
-		hook.Declare("") // a page that has nothing else in it is worth reading now
-		v.Say(f)
-	}
+	hook.Say(f)
 	for _, o := range b.outlets {
 		o.put(f)
 	}

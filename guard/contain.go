@@ -5,6 +5,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/lifesign-go/lifesign/event"
+	"github.com/lifesign-go/lifesign/hook"
+	"github.com/lifesign-go/lifesign/internal/clock"
 )
 
 // state is the program's. It is the package's, since a program ends as a whole.
@@ -56,11 +60,29 @@ func contain(c *Crash) error {
 		atomic.StoreUint32(&state.draining, 1)
 	}
 	state.mu.Unlock()
+	hook.Say(finding(c, why))
 	report(c, cfg)
 	if first {
 		escalate(c, why, cfg)
 	}
 	return c
+}
+
+// finding is c as an agent tells it. why says why crashes escalate, if they do.
+func finding(c *Crash, why string) event.Finding {
+	now := clock.Monotonic()
+	f := event.Finding{
+		Verdict: event.Crashed, Class: event.Proven, At: now, Place: event.Step{Since: now},
+		What: "a unit of work has crashed, and was contained: " + c.value(),
+	}
+	if why != "" {
+		f.What += "; no more are: " + why
+	}
+	if len(c.Stack) > 0 {
+		at := c.Stack[0]
+		f.Place.Site = event.Site{Kind: event.Call, File: at.File, Line: at.Line, Func: at.Function}
+	}
+	return f
 }
 
 // report tells c without waiting: a log may go to a pipe that nobody reads.

@@ -40,6 +40,8 @@
 // lifesign.Readyz fails, and after Config.Grace the program ends with the panic that it
 // would have ended with in the first place, for a supervisor to start anew.
 //
+// An agent (lifesign run) tells each contained crash as a finding.
+//
 // All functions may be called by any number of goroutines. A unit costs an
 // allocation of 24 bytes and two settings of the goroutine more than a deferred
 // call of recover (`go test -bench . ./guard`).
