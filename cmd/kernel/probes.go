@@ -338,6 +338,10 @@ var placeProbes = []probe{
 	}, "processes outside of this container, and what the kernel tells by their numbers", "in a container, run it with the host's PID namespace (docker run --pid=host; hostPID: true)"},
 	{"CPU time that can be believed", (*Machine).believed,
 		"whether utime and stime are right: before Linux 4.3 they can stand still and leap", "lifesign cpu goes by the run time instead"},
+	{"files without a name here (O_TMPFILE)", (*Machine).nameless,
+		"where mimics write, their files have names for a moment, and the directory's times change", "have the program's data on ext4, xfs, btrfs, overlay or tmpfs; nothing is wrong without"},
+	{"other programs' places (setns)", (*Machine).elsewhere,
+		"mimics of programs that have other mounts, another network or another root than lifesign itself", "run as root, or with the capabilities cap_sys_admin, cap_sys_chroot, cap_setuid and cap_setgid"},
 }
 
 func (m *Machine) believed() (Answer, string) {

@@ -17,7 +17,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"lifesign": main, "crash": crash})
+	testscript.Main(m, map[string]func(){"lifesign": main, "crash": crash, "mimicking": mimicking})
 }
 
 // crash is a lifesign that crashes, in the manner that its argument names.
