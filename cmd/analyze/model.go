@@ -196,6 +196,7 @@ type TakeKind string
 // The kinds.
 const (
 	TakeHandle TakeKind = "Handle" // a pointer, or an interface that holds one
+	TakeBound  TakeKind = "Bound"  // a function value, of a method of what Handle would take
 	TakeText   TakeKind = "Text"   // a string
 	TakeBytes  TakeKind = "Bytes"  // a slice of bytes
 	TakeChars  TakeKind = "Chars"  // a string whose bytes are what Bytes would take

@@ -43,7 +43,10 @@ func (v *visitor) mimic(o *op, n *ast.CallExpr, r ruling) {
 		return
 	}
 	rows, why := deedsOf(names)
-	t := &taker{v: v, call: n, callee: f}
+	t := &taker{v: v, call: n, callee: f, files: true}
+	for _, name := range names {
+		t.files = t.files && strings.HasPrefix(name, "(*os.File).")
+	}
 	t.first = t.asks(n)
 	for _, row := range rows {
 		deed, takes, no := t.row(row)
@@ -61,6 +64,7 @@ type taker struct {
 	v      *visitor
 	call   *ast.CallExpr
 	callee *types.Func // nil if it is a function value
+	files  bool        // it can lead to methods of files alone
 	first  bool        // there is a call among the operands
 }
 
@@ -130,8 +134,12 @@ func (t *taker) creates(x ast.Expr) bool {
 const byValue = "it is called as a function value, which hides its receiver"
 
 // receiver returns the take of the receiver of the method f that fun selects:
-// the operand, and those embedded fields of it which the package may name.
+// the operand, and those embedded fields of it which the package may name; or of
+// the function value fun, of which a file is found by what it is bound to.
 func (t *taker) receiver(fun ast.Expr, f *types.Func) (Take, string) {
+	if _, ok := t.v.info.TypeOf(fun).Underlying().(*types.Signature); ok && f == nil && t.files {
+		return t.take(TakeBound, ast.Unparen(fun), "", false)
+	}
 	sel, ok := ast.Unparen(fun).(*ast.SelectorExpr)
 	if !ok || f == nil {
 		return Take{}, byValue
