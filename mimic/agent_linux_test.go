@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -34,7 +35,11 @@ func TestMain(m *testing.M) {
 			os.Exit(0)
 		}
 		hook.Vitals().WantMimics(false) // each test says when
-		os.Exit(m.Run())
+		code := m.Run()
+		if pure.path != "" {
+			os.RemoveAll(filepath.Dir(pure.path))
+		}
+		os.Exit(code)
 	}
 	cmd, _, err := watched()
 	if err == nil {

@@ -137,7 +137,7 @@ func (d *driver) wake(now int64) {
 // much, the process may have been stopped in it: then it cannot have used more of
 // the processor than the whole process has.
 func (d *driver) account(wall int64, used int64) {
-	if wall > second/500 && used >= 0 {
+	if wall > second/10000 && used >= 0 {
 		if more := cpuTime() - used; more >= 0 && more < wall {
 			d.schedule.used(more-wall, 0)
 			wall = more
