@@ -181,14 +181,18 @@ func (d *rig) second() (list []event.Mimic) {
 	return list
 }
 
-// until lets seconds pass until a mimic fits.
+// until lets seconds pass until a mimic fits. All of that second are tried.
 func (d *rig) until(what string, fits func(event.Mimic) bool) event.Mimic {
 	d.t.Helper()
 	for i := 0; i < 3000; i++ {
+		var first *event.Mimic
 		for _, m := range d.second() {
-			if fits(m) {
-				return m
+			if m := m; fits(m) && first == nil {
+				first = &m
 			}
+		}
+		if first != nil {
+			return *first
 		}
 		time.Sleep(2 * time.Millisecond)
 	}

@@ -67,30 +67,32 @@ func (c *calls) begin(key any, now int64, t told, f func(context.Context) answer
 	one := &call{told: t, begun: now, done: make(chan answer, 1)}
 	c.running[key] = one
 	go func() {
-		a := guarded(f)
-		one.done <- a
-		select {
-		case c.bell <- struct{}{}:
-		default:
-		}
+		var a answer
+		defer func() { // also after runtime.Goexit
+			one.done <- a
+			select {
+			case c.bell <- struct{}{}:
+			default:
+			}
+		}()
+		guarded(f, &a)
 	}()
 }
 
 // guarded calls f. A panic of f's becomes an answer, and so does runtime.Goexit.
-func guarded(f func(context.Context) answer) (a answer) {
+func guarded(f func(context.Context) answer, a *answer) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
 	ended := false
 	defer func() {
 		if !ended {
-			a = answer{err: panicked(recover()), panicked: true}
+			*a = answer{err: panicked(recover()), panicked: true}
 		}
 		a.took = int64(time.Since(began))
 	}()
-	a = f(ctx)
+	*a = f(ctx)
 	ended = true
-	return a
 }
 
 // panicked says in words what recover has returned. The value is printed only if
