@@ -19,7 +19,7 @@ import (
 
 // collection is an error that grows, as those of many modules do: whoever reads
 // it beside the program races with it.
-type collection struct{ list []error }
+type collection struct{ _ []error }
 
 func (c *collection) Error() string { panic("nobody may ask") }
 func (c *collection) Unwrap() error { panic("nobody may ask") }
