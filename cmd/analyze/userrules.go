@@ -32,6 +32,15 @@ const (
 
 const verbs = "vulnerable, idle or ignore"
 
+// String lists the rules, a line each, with their places.
+func (r Rules) String() string {
+	var b strings.Builder
+	for _, u := range r.list {
+		fmt.Fprintf(&b, "%s %s %s\n", u.verb, u.name, u.place)
+	}
+	return b.String()
+}
+
 // ParseRules parses a rule file. path is only used to name places in errors.
 //
 // A rule is a line: a verb, blanks, and the name of a function or method as

@@ -19,6 +19,10 @@ import (
 //	runtime/HASH/           the runtime module, by the hash of its archive
 //	empty/                  a module without packages
 //
+// and what need not be found out again:
+//
+//	analysis/HASH           what analysis has found in a program, by its fingerprint
+//
 // Builds may use it at the same time: an entry, once it is there, is changed
 // only if it is broken. It may be deleted whenever no build runs; woven programs
 // need it only for a debugger that looks for their sources.

@@ -13,16 +13,48 @@ import (
 	"github.com/lifesign-go/lifesign/cmd/load"
 )
 
-// model loads and analyzes the program. modules are those it is built from, by
-// path.
-func (b *builder) model(t *target) (m *analyze.Model, modules map[string]*load.Module, err error) {
-	scope, err := analyze.ParseScope(strings.Join(b.cfg.Scope, ","))
-	if err != nil {
-		return nil, nil, err
-	}
+// model returns what there is to weave of the program, as a build before has found
+// it or by loading and analyzing it.
+func (b *builder) model(t *target) (k known, err error) {
 	patterns := b.cfg.Patterns
 	if len(b.load) > 0 {
 		patterns = b.load
+	}
+	fingerprint, found := "", false
+	var seen *snapshot
+	err = b.step(Recall, func() error {
+		// What is wrong with the program, loading will say.
+		if fingerprint, seen, err = b.fingerprint(patterns); err != nil || isSet(flagValues(b.env, b.cfg), "a") {
+			return nil
+		}
+		k, err = b.cache.recall(fingerprint)
+		found = err == nil
+		return nil
+	})
+	if err != nil || found {
+		return k, err
+	}
+	if k, err = b.analyze(patterns); err == nil && fingerprint != "" {
+		b.keep(fingerprint, seen, k)
+	}
+	return k, err
+}
+
+// keep has k kept for the next build, beside what is still to be done of this one,
+// unless something has changed since the fingerprint was taken: then nobody knows of
+// which program k is. Where it cannot be kept, the next build analyzes again.
+func (b *builder) keep(fingerprint string, seen *snapshot, k known) {
+	if !seen.same() {
+		return
+	}
+	b.beside.Go(func() { _ = b.cache.remember(fingerprint, k) })
+}
+
+// analyze loads and analyzes the program.
+func (b *builder) analyze(patterns []string) (k known, err error) {
+	scope, err := analyze.ParseScope(strings.Join(b.cfg.Scope, ","))
+	if err != nil {
+		return known{}, err
 	}
 	var prog *load.Program
 	err = b.step(Load, func() (err error) {
@@ -35,24 +67,19 @@ func (b *builder) model(t *target) (m *analyze.Model, modules map[string]*load.M
 		return err
 	})
 	if err != nil {
-		return nil, nil, err
+		return known{}, err
 	}
 	err = b.step(Analyze, func() error {
 		return abandon(b.ctx, func() (err error) {
-			m, err = analyze.Analyze(b.ctx, prog, analyze.Config{Scope: scope, Rules: b.cfg.Rules})
+			k.Model, err = analyze.Analyze(b.ctx, prog, analyze.Config{Scope: scope, Rules: b.cfg.Rules})
 			return err
 		})
 	})
 	if err != nil {
-		return nil, nil, err
+		return known{}, err
 	}
-	modules = make(map[string]*load.Module)
-	for _, p := range prog.Packages {
-		if p.Module != nil {
-			modules[p.Module.Path] = p.Module
-		}
-	}
-	return m, modules, nil
+	k.Modules = modulesOf(prog)
+	return k, nil
 }
 
 // count counts what is woven.

@@ -28,6 +28,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/lifesign-go/lifesign/cmd/analyze"
@@ -57,7 +58,8 @@ type Config struct {
 	// It is called by one goroutine at a time.
 	Progress func(Step)
 
-	test *TestConfig // by Test
+	test     *TestConfig // by Test
+	identity string      // of this lifesign, in tests
 }
 
 // Phase is a part of the work, named for the user.
@@ -66,6 +68,7 @@ type Phase string
 // The phases, in order.
 const (
 	Resolve  Phase = "resolve"
+	Recall   Phase = "recall" // finds out whether a build before has analyzed the same; then the next two are left out
 	Load     Phase = "load"
 	Analyze  Phase = "analyze"
 	Generate Phase = "generate"
@@ -120,6 +123,8 @@ type builder struct {
 	load  []string // patterns of what to load and weave, if they are not the configuration's
 	temp  string   // directory
 	steps []Step
+
+	beside sync.WaitGroup // what is done while the build goes on
 }
 
 func (b *builder) build() (Result, error) {
@@ -158,14 +163,14 @@ func (b *builder) resolve() (t *target, err error) {
 // weave makes the woven program up to where the go command takes over, and
 // notes in r what it is.
 func (b *builder) weave(t *target, r *Result) (*woven, error) {
-	model, modules, err := b.model(t)
+	k, err := b.model(t)
 	if err != nil {
 		return nil, err
 	}
-	r.Model, r.Counts, r.Links = model, count(model), make(map[string]string)
+	r.Model, r.Counts, r.Links = k.Model, count(k.Model), make(map[string]string)
 	var w *woven
 	err = b.step(Generate, func() (err error) {
-		w, err = b.generate(t, model, modules)
+		w, err = b.generate(t, k.Model, k.Modules)
 		return err
 	})
 	if err != nil {
@@ -214,6 +219,7 @@ func (b *builder) prepare() (err error) {
 // clean removes the temporary directory. With -work it stays, as the go
 // command's own does, which is in it.
 func (b *builder) clean() {
+	b.beside.Wait()
 	if !isSet(flagValues(b.env, b.cfg), "work") {
 		removeAll(b.temp)
 	}
