@@ -59,6 +59,7 @@ type driver struct {
 	way    *way
 	given  map[Site]capture
 	wrote  int
+	ended  int // operations on what was closed
 }
 
 var starting sync.Once
@@ -320,7 +321,10 @@ func (d *driver) run(g *region, w *way) {
 	for _, c := range w.given {
 		d.given[c.Site()] = c
 	}
+	wrote := d.wrote
+	d.ended = 0
 	d.guard(g, func() { g.check(&Pass{look: d, find: d.registry.find}) })
+	w.gone = d.ended > 0 && d.wrote == wrote
 	d.region, d.way, d.given = nil, nil, nil
 }
 
@@ -352,6 +356,9 @@ func (d *driver) see(p *Pass, s Site, deed event.Deed) {
 	list, why := fill(deed, c)
 	if why != lacksNothing {
 		d.trend.lacking[why]++
+		if why == isClosed || why == isCollected {
+			d.ended++
+		}
 		return
 	}
 	for _, m := range list {

@@ -217,3 +217,31 @@ func TestDriverTellsTheTrend(t *testing.T) {
 		t.Errorf("the trend is %v", n)
 	}
 }
+
+// What was closed is forgotten, though its goroutine stands in the region.
+func TestDriverForgetsWhatIsClosed(t *testing.T) {
+	s := base + 1200
+	w := &saver{f: temporary(t), site: s, stop: make(chan struct{})}
+	d := newRig(t, s, checkSaver(s))
+	loop(t, s, w.save)
+	t.Cleanup(func() { close(w.stop) })
+	d.until("a sync", func(m event.Mimic) bool { return m.Deed == event.DoSync })
+	atomic.StoreInt32(&w.hang, 1)
+	time.Sleep(50 * time.Millisecond)
+	for i := 0; i < 4; i++ {
+		d.second()
+	}
+	d.until("a sync that stands", func(m event.Mimic) bool { return m.Deed == event.DoSync })
+	if len(d.regions[0].route.ways) == 0 {
+		t.Error("nothing is kept of what stands")
+	}
+	w.f.Close()
+	for i := 0; i < 5; i++ {
+		if got := deeds(d.second()); got != "" {
+			t.Errorf("of a closed file is told %s", got)
+		}
+	}
+	if n := len(d.regions[0].route.ways); n > 0 {
+		t.Errorf("%d ways are left", n)
+	}
+}

@@ -1,10 +1,18 @@
 package mimic
 
-import "sort"
+import (
+	"os"
+	"reflect"
+	"sort"
+	"strconv"
+)
 
 const (
-	// maxWays is of how many ways through a region the newest captures are kept.
+	// maxWays is of how many ways through a region the newest captures are kept,
+	// and of each with how many different connections or pools: one of many that has
+	// gone silent must not be forgotten for those that work.
 	maxWays = 4
+	maxWith = 4
 
 	// stale is how long captures are used while the region is passed through in
 	// other ways.
@@ -22,14 +30,44 @@ type capture interface {
 	Numbers() []int64
 }
 
-// way is a way through a region: the operations that a pass has come to, and
-// what they were given.
+// way is a way through a region: the operations that a pass has come to, and what
+// they were given.
 type way struct {
 	pass  uint64 // its number
 	given []capture
-	sites []Site // in order
+	set   string // the operations
+	key   string // and what they are done with, of connections and pools
 	at    int64  // when it was taken
 	ran   uint64 // when it was used last, in turns of the route; 0 if never
+	gone  bool   // all that it is about was closed
+}
+
+// newWay returns the way of what a pass was given.
+func newWay(pass uint64, given []capture, now int64) *way {
+	w := &way{pass: pass, given: given, at: now}
+	sorted := append([]capture(nil), given...)
+	sort.Slice(sorted, func(i, j int) bool { return sorted[i].Site() < sorted[j].Site() })
+	for _, c := range sorted {
+		w.set += strconv.Itoa(int(c.Site())) + " "
+	}
+	w.key = w.set
+	for _, c := range sorted {
+		w.key += " " + strconv.FormatUint(identity(c), 16)
+	}
+	return w
+}
+
+// identity tells handles apart, 0 for files: of them a program may have any
+// number, and they come and go.
+func identity(c capture) uint64 {
+	v := c.Value()
+	if _, file := v.(*os.File); file || v == nil {
+		return 0
+	}
+	if p := reflect.ValueOf(v); p.Kind() == reflect.Ptr {
+		return uint64(p.Pointer())
+	}
+	return 0
 }
 
 // route has the newest captures of several ways through one region.
@@ -45,31 +83,38 @@ func (r *route) put(pass uint64, given []capture, now int64) (fresh bool) {
 	if len(given) == 0 {
 		return false
 	}
-	p := &way{pass: pass, given: given, sites: make([]Site, len(given)), at: now}
-	for i, c := range given {
-		p.sites[i] = c.Site()
-	}
-	sort.Slice(p.sites, func(i, j int) bool { return p.sites[i] < p.sites[j] })
 	for _, old := range r.ways {
 		if old.pass == pass && len(old.given) == len(given) {
 			return false
 		}
 	}
-	r.keep(func(old *way) bool { return old.pass != pass && !old.same(p) })
-	if len(r.ways) == maxWays {
-		oldest := r.ways[0]
-		r.keep(func(p *way) bool { return p != oldest })
-	}
-	r.ways = append(r.ways, p)
+	w := newWay(pass, given, now)
+	r.keep(func(old *way) bool { return old.pass != pass && old.key != w.key })
+	r.ways = append(r.ways, w)
+	r.bound()
 	return true
+}
+
+// bound drops the oldest ways where there are too many.
+func (r *route) bound() {
+	with := map[string]int{}
+	for i := len(r.ways) - 1; i >= 0; i-- {
+		w := r.ways[i]
+		if _, known := with[w.set]; !known && len(with) == maxWays || with[w.set] == maxWith {
+			w.gone = true
+			continue
+		}
+		with[w.set]++
+	}
+	r.keep(func(w *way) bool { return !w.gone })
 }
 
 // keep drops the ways that are not wanted.
 func (r *route) keep(wanted func(*way) bool) {
 	kept := r.ways[:0]
-	for _, p := range r.ways {
-		if wanted(p) {
-			kept = append(kept, p)
+	for _, w := range r.ways {
+		if wanted(w) {
+			kept = append(kept, w)
 		}
 	}
 	for i := len(kept); i < len(r.ways); i++ {
@@ -78,22 +123,10 @@ func (r *route) keep(wanted func(*way) bool) {
 	r.ways = kept
 }
 
-func (p *way) same(q *way) bool {
-	if len(p.sites) != len(q.sites) {
-		return false
-	}
-	for i, s := range p.sites {
-		if q.sites[i] != s {
-			return false
-		}
-	}
-	return true
-}
-
 // alive reports whether there is anything that a checker could still use: an
 // operation without a handle, or one whose handle lives.
-func (p *way) alive() bool {
-	for _, c := range p.given {
+func (w *way) alive() bool {
+	for _, c := range w.given {
 		if !c.Handled() || c.Value() != nil {
 			return true
 		}
@@ -101,33 +134,31 @@ func (p *way) alive() bool {
 	return false
 }
 
-// take returns the captures to be used now: the newest ones and, every second
-// turn, those of the way that was not used for longest.
+// take returns the captures to be used now: the newest ones, and those that were
+// not used for longest.
 func (r *route) take(now int64) []*way {
-	r.turns++
 	if len(r.ways) == 0 {
 		return nil
 	}
 	newest := r.ways[len(r.ways)-1]
-	r.keep(func(p *way) bool { return (p == newest || now-p.at < stale) && p.alive() })
+	r.keep(func(w *way) bool { return !w.gone && (w == newest || now-w.at < stale) && w.alive() })
 	if len(r.ways) == 0 {
 		return nil
 	}
+	r.turns++
 	newest = r.ways[len(r.ways)-1]
 	list := []*way{newest}
-	if r.turns%2 == 0 {
-		var other *way
-		for _, p := range r.ways[:len(r.ways)-1] {
-			if other == nil || p.ran < other.ran {
-				other = p
-			}
-		}
-		if other != nil {
-			list = append(list, other)
+	var other *way
+	for _, w := range r.ways[:len(r.ways)-1] {
+		if other == nil || w.ran < other.ran {
+			other = w
 		}
 	}
-	for _, p := range list {
-		p.ran = r.turns
+	if other != nil {
+		list = append(list, other)
+	}
+	for _, w := range list {
+		w.ran = r.turns
 	}
 	return list
 }

@@ -2,6 +2,7 @@ package mimic
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 )
@@ -84,7 +85,7 @@ func TestRouteTakesTurns(t *testing.T) {
 	for i := 0; i < 6; i++ {
 		got = append(got, passes(r.take(1)))
 	}
-	if got, want := strings.Join(got, ","), "3,3 1,3,3 2,3,3 1"; got != want {
+	if got, want := strings.Join(got, ","), "3 1,3 2,3 1,3 2,3 1,3 2"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -108,5 +109,31 @@ func TestRouteForgetsWhatIsOldAndWhatIsGone(t *testing.T) {
 	r.take(100 * stale)
 	if got, want := passes(r.ways), "4"; got != want {
 		t.Errorf("the newest, when it is old: got %s, want %s", got, want)
+	}
+}
+
+// Of many connections at one place some are kept, and files are not told apart.
+func TestRouteTellsConnectionsApart(t *testing.T) {
+	var r route
+	conns, files := [6]*int{}, [3]*os.File{}
+	for i := range conns {
+		conns[i] = new(int)
+		r.put(uint64(i+1), []capture{&given{site: 1, handled: true, value: conns[i]}}, 0)
+	}
+	for i := range files {
+		files[i] = new(os.File)
+		r.put(uint64(i+11), []capture{&given{site: 2, handled: true, value: files[i]}}, 0)
+	}
+	if got, want := passes(r.ways), "3 4 5 6 13"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	r.put(20, []capture{&given{site: 1, handled: true, value: conns[3]}}, 0)
+	if got, want := passes(r.ways), "3 5 6 13 20"; got != want {
+		t.Errorf("one comes again: got %s, want %s", got, want)
+	}
+	r.ways[1].gone = true
+	r.take(0)
+	if got, want := passes(r.ways), "3 6 13 20"; got != want {
+		t.Errorf("one was closed: got %s, want %s", got, want)
 	}
 }

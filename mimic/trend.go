@@ -12,7 +12,7 @@ const trendEvery = 10 * second
 
 // heapNames are what the heap's size is called, the better name first: what the
 // last collection has found in use (since Go 1.21), and what is not yet known to
-// be free.
+// be free. Before the first collection only the latter is known.
 var heapNames = [...]string{"/gc/heap/live:bytes", "/memory/classes/heap/objects:bytes"}
 
 // trend has the numbers of the whole process, and of the driver since last time.
@@ -54,7 +54,7 @@ func heapSize() (bytes int64, ok bool) {
 	for _, name := range heapNames {
 		s := []metrics.Sample{{Name: name}}
 		metrics.Read(s)
-		if s[0].Value.Kind() == metrics.KindUint64 {
+		if s[0].Value.Kind() == metrics.KindUint64 && s[0].Value.Uint64() > 0 {
 			return int64(s[0].Value.Uint64()), true
 		}
 	}
