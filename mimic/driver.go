@@ -29,7 +29,7 @@ type region struct {
 	owns  int // functions of the author's in it, which need no pass
 
 	armed  wanted // nil if nothing is asked for
-	begun  bool   // something has been captured of it
+	taken  int    // captures of it that were taken over
 	number uint64 // of the pass that is asked for
 	route  route
 	passed int64 // when a pass was seen last, 0 if never
@@ -250,14 +250,16 @@ func (d *driver) collect(g *region) (fresh bool) {
 		return false
 	}
 	list, over := g.armed.Captures()
-	given := make([]capture, len(list))
-	for i, c := range list {
-		given[i] = c
+	if len(list) > g.taken {
+		given := make([]capture, len(list))
+		for i, c := range list {
+			given[i] = c
+		}
+		g.route.put(g.number, given, d.now)
+		g.taken, fresh = len(list), true
 	}
-	fresh = g.route.put(g.number, given, d.now)
-	g.begun = len(list) > 0
 	if over {
-		g.armed, g.begun = nil, false
+		g.armed = nil
 	}
 	return fresh
 }
@@ -269,10 +271,10 @@ func (d *driver) arm(i int, g *region, anew bool) {
 		return
 	}
 	ops := d.ops(i, g)
-	if g.armed != nil && (g.begun && !anew || !g.begun && d.hold(i, ops)) {
+	if g.armed != nil && (g.taken > 0 && !anew || g.taken == 0 && d.hold(i, ops)) {
 		return
 	}
-	g.armed, g.begun = nil, false
+	g.armed, g.taken = nil, 0
 	if len(ops) == 0 {
 		return
 	}

@@ -77,22 +77,12 @@ type route struct {
 }
 
 // put takes what a pass has come to so far. It replaces what the same pass had
-// come to before, and the captures of an older pass by the same way. fresh is false
-// if nothing has come since.
-func (r *route) put(pass uint64, given []capture, now int64) (fresh bool) {
-	if len(given) == 0 {
-		return false
-	}
-	for _, old := range r.ways {
-		if old.pass == pass && len(old.given) == len(given) {
-			return false
-		}
-	}
+// come to before, and the captures of an older pass by the same way.
+func (r *route) put(pass uint64, given []capture, now int64) {
 	w := newWay(pass, given, now)
 	r.keep(func(old *way) bool { return old.pass != pass && old.key != w.key })
 	r.ways = append(r.ways, w)
 	r.bound()
-	return true
 }
 
 // bound drops the oldest ways where there are too many.
