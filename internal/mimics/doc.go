@@ -23,7 +23,8 @@
 //     again.
 //  3. What several sites would do in the same directory, or to the same file or
 //     address, is done once in an interval; they take turns, who has waited longest
-//     first. Errands are bounded a second, and none is given while too many hang;
+//     first. To write and to make durable is the same. What the program itself stands
+//     in for longer than the floor, by its marks, is done at once. Errands are bounded a second, and none is given while too many hang;
 //     second looks go first, and are bounded too.
 //  4. Unable says nothing of the program, ever, nor does an error of the name or of
 //     the helper's own limits (ENOENT, EACCES, EMFILE and their like): it is counted,
@@ -108,6 +109,8 @@
 //     told; when it can no longer be tried, that is unknown.
 //  22. Numbers of episodes begin above 1<<32, so that they are not those of the judge of
 //     marks; Config may give others.
-//  23. What a finding says of paths and addresses is redacted as Config says; of data it
+//  23. A finding names the site of the step that hangs or fails: a write whose thread
+//     stands in an fsync is told as the fsync that the program does in that directory.
+//  24. What a finding says of paths and addresses is redacted as Config says; of data it
 //     has the length and a short hash.
 package mimics

@@ -22,6 +22,7 @@ type errand struct {
 	region  *place // whose checker it was for
 	where   event.Where
 	mimic   event.Mimic
+	again   bool     // something was suspected when it was given
 	inquiry *inquiry // whose second look it is; nil of the first
 	at      int64    // when it was given, CLOCK_MONOTONIC
 	honest  int64    // the same on the honest clock
@@ -54,6 +55,10 @@ func (j *Judge) give() {
 			s.fresh = false // its arguments may be true no more
 			j.counts.Shared++
 		}
+		if s.place.stands && j.urgent(s) {
+			s.fresh = false
+			j.begin(s, event.Here, s.mimic, true, nil)
+		}
 		if s.fresh && j.free(s) {
 			ready = append(ready, s)
 		}
@@ -64,27 +69,50 @@ func (j *Judge) give() {
 			continue
 		}
 		s.fresh = false
-		j.begin(s, event.Here, s.mimic, nil)
+		j.begin(s, event.Here, s.mimic, false, nil)
 	}
+}
+
+// urgent reports whether a subject is to be tried at once, as the program itself
+// stands in the operation.
+func (j *Judge) urgent(s *subject) bool {
+	return s.deed.Helpers() && s.inquiry == nil && j.clock.honest-s.came <= stale*j.interval+j.fallback &&
+		(s.place.busy != nil || j.clock.honest-s.begun >= j.interval) && j.mayLook() && j.idles(s)
 }
 
 // free reports whether the subject may be tried now.
 func (j *Judge) free(s *subject) bool {
-	return s.place.busy == nil && s.work.busy == nil && s.region.hung == 0 && j.clock.honest >= s.rest &&
+	return s.inquiry == nil && s.place.busy == nil && s.work.busy == nil && s.region.hung == 0 && j.clock.honest >= s.rest &&
 		j.clock.honest-s.work.begun >= j.interval
 }
 
-// begin gives an errand.
-func (j *Judge) begin(s *subject, where event.Where, m event.Mimic, q *inquiry) *errand {
+// idles reports whether a subject may be tried at once, because something is
+// suspected: it is not being tried, or that waits in the helper for its turn and is
+// taken back.
+func (j *Judge) idles(s *subject) bool {
+	for _, e := range []*errand{s.place.busy, s.work.busy} {
+		if e != nil && (e.known || e.again) {
+			return false
+		}
+	}
+	if e := s.place.busy; e != nil {
+		j.abandon(e)
+		j.remove(e)
+	}
+	return true
+}
+
+// begin gives an errand. again says that something is suspected.
+func (j *Judge) begin(s *subject, where event.Where, m event.Mimic, again bool, q *inquiry) {
 	j.lastID++
 	j.counts.Errands++
 	j.credit -= 1e9
 	e := &errand{
-		id: j.lastID, s: s, region: s.region, where: where, mimic: m, inquiry: q,
+		id: j.lastID, s: s, region: s.region, where: where, mimic: m, again: again, inquiry: q,
 		at: j.clock.now, honest: j.clock.honest, epoch: j.clock.epoch, heard: j.clock.honest,
 	}
 	e.stand.anew()
-	if q != nil {
+	if again {
 		j.counts.Looks++
 	}
 	if where == event.Here && m.Deed == s.deed {
@@ -95,8 +123,7 @@ func (j *Judge) begin(s *subject, where event.Where, m event.Mimic, q *inquiry) 
 	}
 	j.errands = append(j.errands, e)
 	j.byID[e.id] = e
-	j.act.Errands = append(j.act.Errands, event.Errand{ID: e.id, Mimic: m, Where: where, Again: q != nil})
-	return e
+	j.act.Errands = append(j.act.Errands, event.Errand{ID: e.id, Mimic: m, Where: where, Again: again})
 }
 
 // mayLook reports whether a second look may be begun.
@@ -251,7 +278,7 @@ const waits = 9
 func (j *Judge) forget() {
 	for _, e := range append([]*errand(nil), j.errands...) {
 		silence := j.clock.honest - e.heard
-		if silence < j.fallback || !e.known && e.where == event.Here && e.inquiry == nil && silence < waits*j.fallback {
+		if silence < j.fallback || !e.known && !e.again && silence < waits*j.fallback {
 			continue
 		}
 		j.counts.Lost++

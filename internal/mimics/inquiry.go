@@ -51,6 +51,7 @@ type inquiry struct {
 	dialt int64 // when the first of them did
 	marks mark
 
+	places  []*place      // its own, and others' that do the same work
 	verdict event.Verdict // that was told; "" if none was
 	lost    bool          // what was told can no longer be tried
 	ep      *episode
@@ -70,8 +71,16 @@ type mark struct {
 
 // suspect opens an inquiry about an errand.
 func (j *Judge) suspect(s *subject, k kind, e *errand) {
+	// It may have waited in the helper before it was begun.
+	since, began := e.at, e.honest
+	if at := e.out.At - e.out.Took; at > since && at <= j.clock.now {
+		since = at
+	}
+	if at := j.clock.honest - e.out.Took; at > began && e.out.Took >= 0 {
+		began = at
+	}
 	q := &inquiry{
-		s: s, kind: k, since: e.at, began: e.honest, opened: j.clock.honest, mimic: e.mimic, out: e.out, lastBad: e.out,
+		s: s, kind: k, since: since, began: began, opened: j.clock.honest, mimic: e.mimic, out: e.out, lastBad: e.out,
 		words: map[event.Where]word{}, asked: map[event.Where]int64{},
 	}
 	if k == hanging {
@@ -94,6 +103,12 @@ func (j *Judge) suspectLook(s *subject, k kind) {
 
 func (j *Judge) open(q *inquiry) {
 	j.counts.Suspected++
+	q.places = []*place{q.s.place}
+	for _, s := range j.order {
+		if s.work == q.s.work && s.place != q.s.place && len(q.places) < maxScope {
+			q.places = append(q.places, s.place)
+		}
+	}
 	q.s.inquiry = q
 	q.s.fresh = false
 	q.next = j.clock.honest
@@ -297,7 +312,7 @@ func (j *Judge) validate(q *inquiry) {
 			continue
 		}
 		q.asked[where] = j.clock.honest
-		j.begin(q.s, where, q.as(where), q)
+		j.begin(q.s, where, q.as(where), true, q)
 	}
 	if q.kind == failing || q.kind == differing || q.kind == slowing {
 		j.repeat(q, q.mimic)
@@ -306,10 +321,10 @@ func (j *Judge) validate(q *inquiry) {
 
 // repeat does the operation again.
 func (j *Judge) repeat(q *inquiry, m event.Mimic) {
-	if q.s.place.busy != nil || q.s.work.busy != nil || j.clock.honest < q.next || !j.mayLook() {
+	if j.clock.honest < q.next || !j.mayLook() || !j.idles(q.s) {
 		return
 	}
-	j.begin(q.s, event.Here, m, q)
+	j.begin(q.s, event.Here, m, true, q)
 }
 
 // follow looks whether what was told of is over.
@@ -330,7 +345,7 @@ func (j *Judge) follow(q *inquiry) {
 	}
 	if q.kind == silent && q.s.away[event.Here] == nil && j.clock.honest-q.asked[event.Here] >= j.interval && j.mayLook() {
 		q.asked[event.Here] = j.clock.honest
-		j.begin(q.s, event.Here, q.as(event.Here), q)
+		j.begin(q.s, event.Here, q.as(event.Here), true, q)
 	}
 	if j.clock.honest-q.s.looks.last > weary*j.interval && q.kind != silent {
 		q.lost = true // nothing is looked at any more

@@ -70,8 +70,9 @@ type Judge struct {
 	inquiries []*inquiry
 	episodes  []*episode
 	trend     trend
-	counted   int64 // when the regions' marks were counted last, on the honest clock
-	credit    int64 // errands that may be given, in billionths
+	standing  []*place // those at which the program stands, by the marks for the next step
+	counted   int64    // when the regions' marks were counted last, on the honest clock
+	credit    int64    // errands that may be given, in billionths
 	lastID    uint64
 	born      int // subjects so far
 	counts    Counts
@@ -136,6 +137,10 @@ func (j *Judge) Step(now, late int64, mimics []event.Mimic, outcomes []event.Out
 		}
 	}
 	j.give()
+	for _, p := range j.standing {
+		p.stands = false
+	}
+	j.standing = j.standing[:0]
 	j.forget()
 	j.counts.Void = j.clock.void
 	j.act.Counts = j.counts
@@ -143,8 +148,8 @@ func (j *Judge) Step(now, late int64, mimics []event.Mimic, outcomes []event.Out
 }
 
 // Marks tells what the program's goroutines are in, as the vitals page shows it: the
-// program's own word on what is suspected, and how often regions run. It is
-// optional, and belongs before the step of the same instant.
+// program's own word on what is suspected, where it stands itself, and how often
+// regions run. It is optional, and belongs before the step of the same instant.
 func (j *Judge) Marks(goroutines []event.Goroutine) {
 	for _, q := range j.inquiries {
 		q.marks = mark{}
@@ -152,17 +157,14 @@ func (j *Judge) Marks(goroutines []event.Goroutine) {
 	count := j.clock.honest-j.counted >= j.interval
 	if count {
 		j.counted = j.clock.honest
-	} else if len(j.inquiries) == 0 {
-		return
 	}
 	sums := map[*place]uint64{}
 	for i := range goroutines {
 		g := &goroutines[i]
-		if r, ok := g.Waits(); ok {
-			for _, q := range j.inquiries {
-				if r.Site == q.s.place.site && (q.marks.since == 0 || r.Since < q.marks.since) {
-					q.marks = mark{since: r.Since, goroutine: g.ID}
-				}
+		// Who has just come there, or waits for work, says nothing: most do.
+		if r, ok := g.Waits(); ok && r.Site.Kind == event.Call && !r.Site.Idle && j.clock.now-r.Since >= j.floor {
+			if p := j.places[r.Site]; p != nil {
+				j.stands(p, mark{since: r.Since, goroutine: g.ID})
 			}
 		}
 		for k := 0; count && k < len(g.Regions); k++ {
@@ -179,10 +181,17 @@ func (j *Judge) Marks(goroutines []event.Goroutine) {
 	}
 }
 
-// Suspects reports whether Marks is worth its while for the next step: something is
-// suspected, or it is time to count how often regions run.
-func (j *Judge) Suspects() bool {
-	return len(j.inquiries) > 0 || j.clock.honest-j.counted >= j.interval
+// stands notes that the program stands in an operation.
+func (j *Judge) stands(p *place, m mark) {
+	p.stands = true
+	j.standing = append(j.standing, p)
+	for _, q := range j.inquiries {
+		for _, one := range q.places {
+			if one == p && (q.marks.since == 0 || m.since < q.marks.since) {
+				q.marks = m
+			}
+		}
+	}
 }
 
 // Stuck says what is the case now of what was told: the gravest verdict, "" if all

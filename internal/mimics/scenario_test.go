@@ -27,12 +27,13 @@ const record = "-- told --\n"
 //	device NAME TEXT       what its path is on
 //	does NAME WHERE END [took SECONDS] [errno E] [text T]
 //	                       how its errands end from now on, those that hang among them; WHERE may be *
-//	on NAME WHERE KIND RESOURCE [flight N] [done N] [limit L] [err E]
+//	on NAME WHERE KIND RESOURCE [flight N] [done N] [call C] [limit L] [err E]
 //	                       what those that hang stand on
 //	failure NAME TEXT      the program's own operation has failed
 //	marks NAME ID SECONDS  goroutine ID is in it since then; unmarks NAME
 //	trend GOROUTINES       a number of the whole process
 //	deaf · hears           nothing is heard of the helper
+//	spares                 it does only what is urgent
 //	redact                 paths and addresses are not told; first line only
 //	late SECONDS           the next step is that late
 //	until SECONDS          steps, ten a second
@@ -132,6 +133,8 @@ func (p *player) line(args []string) error {
 		p.fails = append(p.fails, event.Mimic{Deed: event.SeeTrend, At: p.now, Numbers: map[string]int64{"goroutines": number(args[0])}})
 	case "deaf":
 		p.deaf = true
+	case "spares":
+		p.spares = true
 	case "hears":
 		p.deaf = false
 	case "redact":
@@ -218,6 +221,8 @@ func (p *player) onLine(args []string) error {
 			r.InFlight = uint64(number(v))
 		case "done":
 			r.Completed = uint64(number(v))
+		case "call":
+			p.calls[args[0]] = v
 		case "limit":
 			r.Throttled = v
 		case "err":

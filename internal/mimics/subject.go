@@ -21,6 +21,7 @@ type place struct {
 	hung int     // of a region: errands of its checker that are past their deadline
 
 	failures failures // what the program's own operation has returned
+	stands   bool     // marks have shown, for this step, the program in it for longer than the floor
 
 	runs  uint64 // of a region: how often it has run since marks are told, 0 if they are not
 	count uint64 // the sum of its marks, as it was told last
@@ -46,7 +47,8 @@ func (j *Judge) place(site *event.Site) *place {
 }
 
 // work is what may be wanted by several sites: a deed at a target. It is done
-// once in an interval.
+// once in an interval. What is written is made durable as well, and what is made
+// durable is written before: that is one work.
 type work struct {
 	busy  *errand
 	begun int64 // when it was done last, on the honest clock; negative if never
@@ -59,6 +61,7 @@ type workKey struct {
 
 type subjectKey struct {
 	place *place
+	deed  event.Deed
 	work  workKey
 }
 
@@ -140,7 +143,10 @@ func (j *Judge) subject(m *event.Mimic) *subject {
 	if at == nil || of == nil {
 		return nil
 	}
-	k := subjectKey{at, workKey{m.Deed, target(m)}}
+	k := subjectKey{at, m.Deed, workKey{m.Deed, target(m)}}
+	if m.Deed == event.DoSync {
+		k.work.deed = event.DoWrite
+	}
 	if s := j.subjects[k]; s != nil {
 		s.region = of
 		return s

@@ -55,7 +55,7 @@ func (j *Judge) tell(q *inquiry, v event.Verdict, c event.Class) {
 	}
 	f := j.finding(q, v, c)
 	f.Episode = ep.number
-	ep.verdict, ep.op, ep.what, ep.place, ep.chain = v, j.op(&q.mimic), f.What, f.Place, f.Chain
+	ep.verdict, ep.op, ep.what, ep.place, ep.chain = v, j.op(q.about(j.culprit(q))), f.What, f.Place, f.Chain
 	j.act.Findings = append(j.act.Findings, f)
 }
 
@@ -163,16 +163,17 @@ func (j *Judge) over(q *inquiry, ep *episode) event.Finding {
 
 // finding makes the finding of an inquiry.
 func (j *Judge) finding(q *inquiry, v event.Verdict, c event.Class) event.Finding {
+	at := j.culprit(q)
 	f := event.Finding{
-		Verdict: v, Class: c, At: j.clock.now, Place: event.Step{Site: q.s.place.site, Since: q.since},
+		Verdict: v, Class: c, At: j.clock.now, Place: event.Step{Site: at.place.site, Since: q.since},
 		What: j.what(q, v), Refuted: refuted(q, v),
 	}
-	link := event.Link{What: j.op(&q.mimic)}
-	if region := q.s.region.site; region != (event.Site{}) {
+	link := event.Link{What: j.op(q.about(at))}
+	if region := at.region.site; region != (event.Site{}) {
 		link.Region = &region
 	}
-	for i := len(q.mimic.Chain) - 1; i >= 0; i-- { // innermost first, as stacks are
-		link.Stack = append(link.Stack, q.mimic.Chain[i])
+	for m, i := q.about(at), len(q.about(at).Chain)-1; i >= 0; i-- { // innermost first, as stacks are
+		link.Stack = append(link.Stack, m.Chain[i])
 	}
 	f.Chain = []event.Link{link}
 	j.evidence(q, &f)

@@ -1,6 +1,10 @@
 package mimics
 
-import "github.com/lifesign-go/lifesign/event"
+import (
+	"strings"
+
+	"github.com/lifesign-go/lifesign/event"
+)
 
 // places are those where a second look may be done.
 var places = []event.Where{event.Here, event.Beside, event.Nearby, event.Memory, event.Loopback}
@@ -73,6 +77,69 @@ func (j *Judge) control(q *inquiry) controlWord {
 	return controlBad
 }
 
+// does tells which step of an errand hangs or has failed, by the call that its thread
+// stands in or by what the helper says: a write is made durable by a sync, and a sync
+// writes something first. "" if it is neither.
+func (q *inquiry) does() event.Deed {
+	step := ""
+	switch {
+	case q.kind == hanging && q.errand != nil && q.errand.stand.last != nil:
+		step = q.errand.stand.last.Call
+	case q.kind == failing:
+		step = q.out.Text
+	}
+	switch {
+	case strings.HasPrefix(step, "fdatasync"), strings.HasPrefix(step, "fsync"):
+		return event.DoSync
+	case strings.HasPrefix(step, "pwrite"), strings.HasPrefix(step, "write"):
+		return event.DoWrite
+	}
+	return ""
+}
+
+// culprit returns the subject that a finding names: another one of the same directory,
+// if the step that hangs or fails is what the program does there.
+func (j *Judge) culprit(q *inquiry) *subject {
+	does := q.does()
+	if does == "" || does == q.s.deed || q.s.deed != event.DoWrite && q.s.deed != event.DoSync {
+		return q.s
+	}
+	for _, s := range j.order {
+		if s.deed == does && s.work == q.s.work {
+			return s
+		}
+	}
+	return q.s
+}
+
+// own reports whether what hangs is what the program does, too: not that a file is made
+// for the errand, which waits in the kernel for whoever stands in the directory.
+func (q *inquiry) own() bool {
+	return q.does() != "" || q.s.deed != event.DoWrite && q.s.deed != event.DoSync && q.s.deed != event.DoTruncate
+}
+
+// apter reports whether another errand that hangs at the same tells better what the
+// program meets.
+func (j *Judge) apter(q *inquiry) bool {
+	if q.own() {
+		return false
+	}
+	for _, other := range j.inquiries {
+		if other.kind == hanging && other.errand != nil && other.verdict == "" && other.own() && other.key(j) == q.key(j) {
+			return true
+		}
+	}
+	return false
+}
+
+// about returns the mimic that a finding is about.
+func (q *inquiry) about(culprit *subject) *event.Mimic {
+	if culprit == q.s {
+		return &q.mimic
+	}
+	return &culprit.mimic
+}
+
 // hangs returns the places, other than here, at which the same hangs as well.
 func (j *Judge) hangs(q *inquiry) (at []event.Where) {
 	for _, where := range []event.Where{event.Beside, event.Nearby} {
@@ -103,17 +170,26 @@ func (q *inquiry) standsToo(j *Judge) bool {
 // ownFailures returns how often the program's own operation has failed in the
 // same way, since shortly before it was suspected, and the last of them.
 func (q *inquiry) ownFailures(j *Judge) (int, failure) {
-	return q.s.place.failures.since(q.began-2*j.interval, func(f failure) bool {
-		switch q.kind {
-		case hanging, silent:
-			return timedOut(&f)
-		case failing:
-			return sameError(&q.out, &f)
-		case refusing:
-			return true
+	total, newest := 0, failure{}
+	for _, p := range q.places {
+		n, last := p.failures.since(q.began-2*j.interval, func(f failure) bool { return q.alike(&f) })
+		if total += n; n > 0 && last.at >= newest.at {
+			newest = last
 		}
-		return false
-	})
+	}
+	return total, newest
+}
+
+// alike reports whether what the program's own operation has returned is what is
+// suspected.
+func (q *inquiry) alike(f *failure) bool {
+	switch q.kind {
+	case hanging, silent:
+		return timedOut(f)
+	case failing:
+		return sameError(&q.out, f)
+	}
+	return q.kind == refusing
 }
 
 // speaks reports whether an error says by itself that something is wrong with
@@ -163,6 +239,9 @@ func (j *Judge) judgeHanging(q *inquiry, c controlWord) {
 	}
 	switch {
 	case agrees && age >= need && q.stood(j):
+		if age < need+2*j.floor && j.apter(q) {
+			return // that is told, and this is of its episode
+		}
 		j.tell(q, event.Stuck, event.Inferred)
 	case age >= j.fallback && !agrees:
 		j.tell(q, event.Unknown, event.Undecided)

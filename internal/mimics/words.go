@@ -3,6 +3,7 @@ package mimics
 import (
 	"fmt"
 	"hash/fnv"
+	"path"
 	"strings"
 	"time"
 
@@ -31,7 +32,7 @@ func (j *Judge) op(m *event.Mimic) string {
 	case event.DoOpen:
 		return "open of " + file
 	case event.DoDirectory:
-		return "sync of the directory of " + file
+		return "sync of the directory " + j.redact(path.Dir(m.Path))
 	case event.DoDial:
 		return "connecting to " + peer
 	case event.DoHandshake:
@@ -50,7 +51,7 @@ func (j *Judge) op(m *event.Mimic) string {
 
 // what is a finding's one sentence.
 func (j *Judge) what(q *inquiry, v event.Verdict) string {
-	op := j.op(&q.mimic)
+	op := j.op(q.about(j.culprit(q)))
 	switch q.kind {
 	case hanging:
 		return j.whatHangs(q, v, op)

@@ -45,7 +45,9 @@ type world struct {
 	doing    []pending
 	fails    []event.Mimic
 	marks    map[string]event.Goroutine
-	deaf     bool // the helper says nothing
+	deaf     bool              // the helper says nothing
+	spares   bool              // it does only what is urgent
+	calls    map[string]string // by site: what its errands hang in
 	late     int64
 	found    []event.Finding
 	lastDone Actions
@@ -55,7 +57,7 @@ type world struct {
 func newWorld(c Config) *world {
 	return &world{
 		judge: New(c), now: 1e9, sources: map[string]*source{}, regions: map[string]event.Site{}, does: map[string]behaviour{},
-		kernel: map[string]event.Resource{}, device: map[string]string{}, marks: map[string]event.Goroutine{},
+		kernel: map[string]event.Resource{}, device: map[string]string{}, marks: map[string]event.Goroutine{}, calls: map[string]string{},
 	}
 }
 
@@ -126,6 +128,14 @@ func (w *world) tick(period int64) Actions {
 	w.judge.Marks(gs)
 	a := w.judge.Step(w.now, w.late, mimics, outcomes)
 	w.late = 0
+	for _, id := range a.Abandon { // what has not begun is never done
+		for i := range w.doing {
+			if w.doing[i].errand.ID == id && w.spares && !w.doing[i].errand.Again {
+				w.doing = append(w.doing[:i], w.doing[i+1:]...)
+				break
+			}
+		}
+	}
 	for _, e := range a.Errands {
 		w.doing = append(w.doing, pending{e, w.now})
 	}
@@ -143,6 +153,10 @@ func (w *world) outcomes() []event.Outcome {
 	left := w.doing[:0]
 	for i := range w.doing {
 		d := w.doing[i]
+		if w.spares && !d.errand.Again {
+			left = append(left, d)
+			continue
+		}
 		name := w.nameOf(d.errand.Mimic.Site)
 		b := w.behaves(name, d.errand.Where)
 		took := w.now - d.at
@@ -159,7 +173,7 @@ func (w *world) outcomes() []event.Outcome {
 			continue
 		}
 		o.End, o.Errno, o.Text = event.Hangs, "", ""
-		o.Thread = &event.Thread{ID: int(d.errand.ID), State: "S", Wchan: "request_wait_answer", Resource: w.resourceOf(name, d.errand.Where)}
+		o.Thread = &event.Thread{ID: int(d.errand.ID), State: "S", Call: w.calls[name], Wchan: "request_wait_answer", Resource: w.resourceOf(name, d.errand.Where)}
 		if o.Thread.Resource != nil && o.Thread.Resource.Name == "running" {
 			o.Thread.State, o.Thread.Resource = "R", nil
 		}
