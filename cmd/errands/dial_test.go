@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -118,7 +119,10 @@ func TestHandshakes(t *testing.T) {
 	picky.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return nil, errors.New("not you") }
 	want(t, do(t, h, dialing(event.DoHandshake, "tcp", serve(picky))), event.Done, "", "with an alert")
 	want(t, do(t, h, dialing(event.DoHandshake, "tcp", serve(nil))), event.Unable, "", "does not speak TLS")
-	want(t, do(t, h, dialing(event.DoHandshake, "tcp", listener(t))), event.Failed, "", "")
+	// One that closes at once: an end or a reset, as it comes.
+	if o := do(t, h, dialing(event.DoHandshake, "tcp", listener(t))); o.End != event.Failed {
+		t.Errorf("%+v", o)
+	}
 }
 
 // A peer that takes connections and says nothing: the kernel says where the thread
@@ -151,6 +155,9 @@ func hang(t *testing.T, h *Helper, e event.Errand) event.Outcome {
 			}
 			if o.End != event.Hangs || o.Took < int64(hangAfter) || o.Thread == nil {
 				t.Fatalf("%+v, want that it hangs", o)
+			}
+			if strings.Contains(o.Thread.Err, "has not told") {
+				continue // the machine has no processor for the question
 			}
 			return o
 		}

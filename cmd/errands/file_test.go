@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -258,7 +259,7 @@ func TestManyDescriptors(t *testing.T) {
 		t.Errorf("%+v", m)
 	}
 	first := w.due
-	if w.marks(); w.due != first {
+	if w.marks(); w.due != first && time.Now().Before(first) {
 		t.Error("10,000 descriptors are looked at for each errand")
 	}
 }

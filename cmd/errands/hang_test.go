@@ -25,6 +25,8 @@ type sick struct {
 	hangs atomic.Pointer[chan bool] // closed when it is to go on; nil if it does not hang
 	turns atomic.Bool
 	made  atomic.Pointer[string] // the name that was made last
+	keeps chan chan bool         // where unlink says that it was called, and waits; nil if it does not
+	gone  chan string            // names that were unlinked
 }
 
 var (
@@ -38,7 +40,22 @@ func (d *sick) Create(ctx context.Context, name string, flags, mode uint32, out 
 	return d.NewInode(ctx, f, fs.StableAttr{Mode: fuse.S_IFREG}), nil, 0, 0
 }
 
-func (d *sick) Unlink(ctx context.Context, name string) syscall.Errno { return 0 }
+// Unlink unlinks, or, the first time that it is to wait, fails.
+func (d *sick) Unlink(ctx context.Context, name string) syscall.Errno {
+	if d.keeps != nil {
+		wait := make(chan bool)
+		select {
+		case d.keeps <- wait:
+			<-wait
+			return syscall.EIO
+		default:
+		}
+	}
+	if d.gone != nil {
+		d.gone <- name
+	}
+	return 0
+}
 
 type sickFile struct {
 	fs.MemRegularFile
@@ -230,6 +247,34 @@ func TestHelperThatHangsIsLeft(t *testing.T) {
 	release()
 }
 
+// A name that a helper leaves which is killed at the wrong moment, the next one takes
+// away.
+func TestNamesAreTakenAway(t *testing.T) {
+	d, name := sickFS(t)
+	d.keeps, d.gone = make(chan chan bool), make(chan string, 10)
+	h := helperOf(t, start(t, "idle").Process.Pid)
+	e := errand(event.DoSync, name)
+	h.Do(e)
+	wait := <-d.keeps
+	if err := unix.Kill(helperPID(t, h), unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	close(wait)
+	want(t, await(t, h, e.ID), event.Unable, "", "the helper has ended")
+	left := *d.made.Load()
+	want(t, do(t, h, errand(event.DoRead, name)), event.Done, "", "")
+	for late := time.After(time.Minute); ; {
+		select {
+		case got := <-d.gone:
+			if got == left {
+				return
+			}
+		case <-late:
+			t.Fatalf("%s is still there", left)
+		}
+	}
+}
+
 // A frozen disk is a hang; a frozen helper is none.
 func TestFrozen(t *testing.T) {
 	image := filepath.Join(t.TempDir(), "disk")
@@ -282,11 +327,16 @@ func TestFrozen(t *testing.T) {
 	for !strings.HasPrefix(statusOf(t, pid, "State"), "T") {
 		time.Sleep(time.Millisecond)
 	}
-	time.Sleep(2 * turn) // the turn that is under way
-	h.Outcomes(nil)
-	time.Sleep(4 * hangAfter)
-	for _, o := range h.Outcomes(nil) {
-		t.Errorf("of a helper that is stopped: %+v", o)
+	for end := time.Now().Add(time.Minute); ; { // a turn may have been under way
+		h.Outcomes(nil)
+		time.Sleep(4 * hangAfter)
+		list := h.Outcomes(nil)
+		if len(list) == 0 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("of a helper that is stopped: %+v", list)
+		}
 	}
 	if err := unix.Kill(pid, unix.SIGCONT); err != nil {
 		t.Fatal(err)

@@ -29,7 +29,7 @@ const (
 	turn        = 50 * time.Millisecond // between two looks at what is under way
 	maxLate     = 4 * turn              // a look that comes later shows that the agent did not run
 	patience    = 2 * time.Second       // for a helper to begin
-	maxPostpone = 8 * time.Second       // for the budget: whoever asks thinks it lost after 10 s
+	maxPostpone = time.Minute           // for the budget; whoever asks waits longer
 )
 
 // Counts is what has happened so far.

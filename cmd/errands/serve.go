@@ -171,13 +171,12 @@ func (s *server) thread(entered chan<- error, changed <-chan struct{}, restricte
 	<-changed
 	restricted <- s.gate.restrict()
 	for t := range s.tasks {
-		began, idle := clock.Monotonic(), waited(stat)
+		began, before := clock.Monotonic(), waited(stat)
 		s.report(report{Begun: &begun{t.ID, tid, began}})
 		e := s.do(t)
+		idle := waited(stat) - before // first: what it waits after this counts as time that it took
 		e.ID, e.When = t.ID, clock.Monotonic()
-		if e.Took = e.When - began - (waited(stat) - idle); e.Took < 0 {
-			e.Took = 0
-		}
+		e.Took = e.When - began - idle
 		s.report(report{Ended: &e})
 	}
 }
