@@ -56,6 +56,14 @@ func connection(m *event.Mimic, c capture) lack {
 		if sa, err := syscall.Getpeername(int(fd)); err == nil {
 			m.Address = address(sa)
 		}
+		if sa, err := syscall.Getsockname(int(fd)); err == nil { // tells it from others to the same address
+			switch a := sa.(type) {
+			case *syscall.SockaddrInet4:
+				m.Numbers["local"] = int64(a.Port)
+			case *syscall.SockaddrInet6:
+				m.Numbers["local"] = int64(a.Port)
+			}
+		}
 	})
 	if err != nil {
 		return isClosed

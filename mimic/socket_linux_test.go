@@ -60,7 +60,7 @@ func TestConnectionThatWorks(t *testing.T) {
 	}
 	m := becomes(t, event.SeeConnection, a, func(m event.Mimic) bool { return m.Numbers["acked"] >= 12 })
 	n := m.Numbers
-	if m.Network != "tcp" || m.Address != b.LocalAddr().String() || n["unacked"] != 0 || n["sendqueue"] != 0 || n["state"] != 1 || n["rto"] < 1e6 {
+	if m.Network != "tcp" || m.Address != b.LocalAddr().String() || n["unacked"] != 0 || n["sendqueue"] != 0 || n["state"] != 1 || n["rto"] < 1e6 || n["local"] != int64(a.LocalAddr().(*net.TCPAddr).Port) {
 		t.Errorf("it is %+v", m)
 	}
 	m = becomes(t, event.SeeConnection, b, func(m event.Mimic) bool { return m.Numbers["receivequeue"] == 12 })

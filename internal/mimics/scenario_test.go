@@ -22,7 +22,7 @@ const record = "-- told --\n"
 //
 //	# prose
 //	mimic NAME DEED [in REGION] [path P] [address A] [offset N] [size N] [data D] [err E] [NUMBER N]…
-//	                       comes once a second from now on
+//	                       comes once a second from now on; NAME.2 is of the same site
 //	stops NAME             comes no more
 //	device NAME TEXT       what its path is on
 //	does NAME WHERE END [took SECONDS] [errno E] [text T]

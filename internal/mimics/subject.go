@@ -1,6 +1,7 @@
 package mimics
 
 import (
+	"fmt"
 	"path"
 
 	"github.com/lifesign-go/lifesign/event"
@@ -90,11 +91,15 @@ type subject struct {
 	inquiry *inquiry
 }
 
+func peer(m *event.Mimic) string { return m.Network + " " + m.Address }
+
 // target returns what an operation is about.
 func target(m *event.Mimic) string {
 	switch m.Deed {
-	case event.DoDial, event.DoHandshake, event.SeeConnection, event.SeeListener:
-		return m.Network + " " + m.Address
+	case event.SeeConnection:
+		return fmt.Sprint(peer(m), " from ", m.Numbers["local"])
+	case event.DoDial, event.DoHandshake, event.SeeListener:
+		return peer(m)
 	case event.DoRead, event.DoOpen:
 		return m.Path
 	case event.SeePool, event.SeeOwn:

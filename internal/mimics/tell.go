@@ -91,7 +91,7 @@ func (q *inquiry) key(j *Judge) string {
 		}
 		return "hangs " + device(len(j.hangs(q)) > 0)
 	case silent:
-		return "hangs " + s.target
+		return "hangs " + peer(&s.mimic)
 	case failing:
 		return "fails " + q.out.Errno + " " + device(len(q.fails()) > 0)
 	case differing:
@@ -149,7 +149,7 @@ func (j *Judge) over(q *inquiry, ep *episode) event.Finding {
 	case q.kind.looked() && q.well >= more:
 		f.What = ep.op + " is well again"
 	case q.kind == silent:
-		f.What = "new connections to " + j.scrub(q.s.target) + " are made again"
+		f.What = "new connections to " + j.scrub(peer(&q.s.mimic)) + " are made again"
 	default:
 		f.What = ep.op + " succeeds again beside the program"
 	}

@@ -61,8 +61,9 @@ func newWorld(c Config) *world {
 	}
 }
 
-// site is the operation's place in the program.
+// siteOf is an operation's place in the program: of link.2 the same as of link.
 func siteOf(name string) event.Site {
+	name = strings.Split(name, ".")[0]
 	return event.Site{Kind: event.Call, Package: "example.com/m/wal", File: "/src/" + name + ".go", Line: len(name), Func: "(*WAL)." + name, Object: "(*os.File).Sync"}
 }
 
