@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -51,13 +50,8 @@ type analyzeOptions struct {
 // analyzeCommand is lifesign analyze. It returns the exit status.
 func analyzeCommand(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	o, err := parseAnalyze(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, analyzeUsage)
-		return 0
-	case err != nil:
-		fmt.Fprintf(stderr, "lifesign analyze: %v (lifesign analyze -h explains)\n", err)
-		return 2
+	if status, ends := unusable("analyze", analyzeUsage, err, stdout, stderr); ends {
+		return status
 	}
 	defer beginHaste().end()
 	start := time.Now()

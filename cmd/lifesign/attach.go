@@ -54,13 +54,8 @@ type attachOptions struct {
 // attachCommand is lifesign attach. It returns the exit status.
 func attachCommand(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	o, err := parseAttach(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, attachUsage)
-		return 0
-	case err != nil:
-		fmt.Fprintf(stderr, "lifesign attach: %v (lifesign attach -h explains)\n", err)
-		return 2
+	if status, ends := unusable("attach", attachUsage, err, stdout, stderr); ends {
+		return status
 	}
 	tell, err := newReporter(stderr, o.report)
 	if err != nil {

@@ -57,13 +57,8 @@ func buildCommand(ctx context.Context, args []string, stdout, stderr io.Writer) 
 	flags.BoolVar(&o.verbose, "v", false, "")
 	addBuildFlags(flags, &o)
 	err := flags.Parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, buildUsage)
-		return 0
-	case err != nil:
-		fmt.Fprintf(stderr, "lifesign build: %v (lifesign build -h lists the flags)\n", err)
-		return 2
+	if status, ends := unusable("build", buildUsage, err, stdout, stderr); ends {
+		return status
 	}
 	o.patterns = flags.Args()
 	if _, err := weaveProgram(ctx, o, stdout, stderr); err != nil {

@@ -63,13 +63,8 @@ type cpuOptions struct {
 // cpuCommand is lifesign cpu. It returns the exit status.
 func cpuCommand(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	o, err := parseCPU(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, cpuUsage)
-		return 0
-	case err != nil:
-		fmt.Fprintf(stderr, "lifesign cpu: %v (lifesign cpu -h explains)\n", err)
-		return 2
+	if status, ends := unusable("cpu", cpuUsage, err, stdout, stderr); ends {
+		return status
 	}
 	status, err := 0, ownProc()
 	switch {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -38,16 +37,11 @@ func doctorCommand(_ context.Context, args []string, stdout, stderr io.Writer) i
 	flags.SetOutput(io.Discard)
 	flags.BoolVar(&asJSON, "json", false, "")
 	err := flags.Parse(args)
-	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprint(stdout, doctorUsage)
-		return 0
-	}
 	if err == nil && flags.NArg() > 0 {
 		err = fmt.Errorf("it takes no arguments, there are %d", flags.NArg())
 	}
-	if err != nil {
-		fmt.Fprintf(stderr, "lifesign doctor: %v (lifesign doctor -h explains)\n", err)
-		return 2
+	if status, ends := unusable("doctor", doctorUsage, err, stdout, stderr); ends {
+		return status
 	}
 	machine := kernel.ThisMachine()
 	c := checkup{machine.Place(), machine.Permits()}

@@ -26,7 +26,9 @@ not stopped, not traced and not asked, and does not notice, but with -ptrace.
 
   -for DURATION  how long to look; default 2s, least 1s. Some verdicts take
                  longer: of a wait for which there is no other evidence than that
-                 it lasts, nothing is said before 10s
+                 it lasts, nothing is said before 10s. On a machine on which
+                 lifesign itself has to wait for a processor it looks for longer,
+                 five times as long at most
   -name REGEXP   look at the processes whose program's name matches
   -json          print a JSON object a process, on one line
   -ptrace        afterwards, stop threads that spin, or wait on a futex, for some
@@ -65,13 +67,8 @@ type inspectOptions struct {
 // inspectCommand is lifesign inspect. It returns the exit status.
 func inspectCommand(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	o, err := parseInspect(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, inspectUsage)
-		return 0
-	case err != nil:
-		fmt.Fprintf(stderr, "lifesign inspect: %v (lifesign inspect -h explains)\n", err)
-		return 2
+	if status, ends := unusable("inspect", inspectUsage, err, stdout, stderr); ends {
+		return status
 	}
 	m := observe.NewMachine()
 	defer m.Close()
@@ -180,6 +177,22 @@ func inspectAll(ctx context.Context, m *observe.Machine, pids []int, options ins
 	return found, failed
 }
 
+// look is how long a look takes: its span, not counted by how much samples were late,
+// for that is time in which nobody was seen; and five spans at most.
+type look struct {
+	span  time.Duration
+	start time.Time
+	late  time.Duration // all samples together
+}
+
+// longestLook is how many spans a look may take.
+const longestLook = 5
+
+func (l look) over(now time.Time) bool {
+	took := now.Sub(l.start)
+	return took-l.late >= l.span || took >= longestLook*l.span
+}
+
 // samplesOfLook is the least number of samples that a look consists of.
 const samplesOfLook = 8
 
@@ -191,9 +204,9 @@ func inspect(ctx context.Context, m *observe.Machine, pid int, span time.Duratio
 		return inspected{}, err
 	}
 	defer o.process.Close()
-	start := time.Now()
+	l := look{span: span, start: time.Now()}
 	n := inspected{Inspection: tell.Inspection{PID: pid, Program: o.process.Name}}
-	for time.Since(start) < span {
+	for !l.over(time.Now()) {
 		s, _, err := o.next(ctx)
 		switch {
 		case ctx.Err() != nil:
@@ -205,6 +218,7 @@ func inspect(ctx context.Context, m *observe.Machine, pid int, span time.Duratio
 		}
 		if s.Node != nil {
 			n.node = *s.Node
+			l.late += time.Duration(s.Node.Late)
 		}
 	}
 	n.Groups = tell.Groups(o.judge.Standings())
@@ -212,7 +226,7 @@ func inspect(ctx context.Context, m *observe.Machine, pid int, span time.Duratio
 		addStacks(o.process, &n.Groups[i].Standing)
 	}
 	n.Whole = tell.WholeOf(n.Groups)
-	n.Seconds = time.Since(start).Seconds()
+	n.Seconds = time.Since(l.start).Seconds()
 	if n.machine = o.judge.Node(); n.machine.Verdict != event.Working {
 		n.Machine = fmt.Sprintf("%s (%s): %s", n.machine.Verdict, n.machine.Class, n.machine.What)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/lifesign-go/lifesign/event"
 	"github.com/lifesign-go/lifesign/internal/tell"
@@ -33,6 +34,26 @@ func TestInspectStatus(t *testing.T) {
 	} {
 		if got := inspectStatus(test.worst, []error{nil, test.err}); got != test.want {
 			t.Errorf("%s: status %d, want %d", test.name, got, test.want)
+		}
+	}
+}
+
+// A look lasts until the process has been seen for its span, however late the
+// watcher's own samples were; but not for ever.
+func TestLookThatIsLate(t *testing.T) {
+	const ms = time.Millisecond
+	for _, test := range []struct {
+		took, late time.Duration
+		want       bool
+	}{
+		{0, 0, false}, {1999 * ms, 0, false}, {2000 * ms, 0, true},
+		{2000 * ms, 10 * ms, false}, {2010 * ms, 10 * ms, true},
+		{9000 * ms, 8000 * ms, false}, {9999 * ms, 9500 * ms, false}, {10000 * ms, 9500 * ms, true},
+	} {
+		start := time.Now()
+		l := look{span: 2 * time.Second, start: start, late: test.late}
+		if got := l.over(start.Add(test.took)); got != test.want {
+			t.Errorf("after %v, of which samples were late for %v: over is %t", test.took, test.late, got)
 		}
 	}
 }

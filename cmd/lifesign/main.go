@@ -13,6 +13,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -72,6 +74,21 @@ func main() {
 		keepCrashes(os.Stderr)
 	}
 	os.Exit(dispatch(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// unusable answers for a subcommand whose arguments are not such that it can run: by
+// its usage if err is that help was asked for, else by what is wrong with them. ends
+// says that it has, and that the subcommand ends with status.
+func unusable(name, usage string, err error, stdout, stderr io.Writer) (status int, ends bool) {
+	switch {
+	case err == nil:
+		return 0, false
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(stdout, usage)
+		return 0, true
+	}
+	fmt.Fprintf(stderr, "lifesign %s: %v (lifesign %s -h explains)\n", name, err, name)
+	return 2, true
 }
 
 func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) int {

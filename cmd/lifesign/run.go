@@ -66,13 +66,8 @@ type runOptions struct {
 // runCommand is lifesign run. It returns the exit status.
 func runCommand(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	o, err := parseRun(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, runUsage)
-		return 0
-	case err != nil:
-		fmt.Fprintf(stderr, "lifesign run: %v (lifesign run -h explains)\n", err)
-		return 2
+	if status, ends := unusable("run", runUsage, err, stdout, stderr); ends {
+		return status
 	}
 	tell, err := newReporter(stderr, o)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -41,13 +40,8 @@ type testOptions struct {
 // testCommand is lifesign test. It returns the exit status.
 func testCommand(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	o, err := parseTest(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, testUsage)
-		return 0
-	case err != nil:
-		fmt.Fprintf(stderr, "lifesign test: %v (lifesign test -h explains)\n", err)
-		return 2
+	if status, ends := unusable("test", testUsage, err, stdout, stderr); ends {
+		return status
 	}
 	cfg, err := o.build.config(stdout, stderr)
 	if err != nil {

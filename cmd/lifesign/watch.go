@@ -61,13 +61,8 @@ type watchOptions struct {
 // watchCommand is lifesign watch. It returns the exit status.
 func watchCommand(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	o, err := parseWatch(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, watchUsage)
-		return 0
-	case err != nil:
-		fmt.Fprintf(stderr, "lifesign watch: %v (lifesign watch -h explains)\n", err)
-		return 2
+	if status, ends := unusable("watch", watchUsage, err, stdout, stderr); ends {
+		return status
 	}
 	report, err := newReporter(stderr, o.report)
 	if err != nil {
