@@ -18,19 +18,26 @@ type reducer struct {
 	started  *reduceWalk    // from go statements
 	regions  map[part]*op
 	packages map[string]int // where a package is in the model, by path
-	kept     map[part]*kept
+	kept     map[led]*kept
 	dropped  map[part][]Dropped // by region
 }
 
-// kept is a part that an operation is left of, or of something that it calls.
+// led is a part as one of the walks has come to it.
+type led struct {
+	part part
+	walk int
+}
+
+// kept is a part that an operation is left of, or of something that it calls on
+// the ways of one walk.
 type kept struct {
-	part  part
+	led
 	v     *visitor
 	fn    *function
-	far   bool    // what calls it is in another package
-	ident string  // of the reduced function
-	name  string  // by which other packages know it
-	led   [2]bool // the way to it in each of the walks is kept
+	far   bool   // what calls it is in another package
+	ident string // of the reduced function
+	name  string // by which other packages know it
+	root  *op    // the region that it is; nil if it is none
 	steps []keptStep
 	own   []*op // checks of the author's, behind the steps
 }
@@ -50,7 +57,7 @@ func (m *Model) reduce(visits []*visit, facts *facts) error {
 		model: m, facts: facts,
 		visitors: make(map[ast.Node]*visitor), names: make(map[ast.Node]*function),
 		regions: make(map[part]*op), packages: make(map[string]int),
-		kept: make(map[part]*kept), dropped: make(map[part][]Dropped),
+		kept: make(map[led]*kept), dropped: make(map[part][]Dropped),
 	}
 	for i, p := range m.Packages {
 		r.packages[p.Path] = i
@@ -144,8 +151,12 @@ func (r *reducer) operation(o *op) {
 	case !r.reached(p):
 		why = r.unreached(p)
 	default:
-		k := r.keep(p)
-		k.steps = append(k.steps, keptStep{at: o.pos, deferred: deferred, op: o})
+		for i, w := range r.walks {
+			if w.parts[p] != nil {
+				k := r.keep(led{p, i})
+				k.steps = append(k.steps, keptStep{at: o.pos, deferred: deferred, op: o})
+			}
+		}
 		return
 	}
 	r.drop(p, Dropped{
@@ -206,39 +217,32 @@ func (w *reduceWalk) rootOf(p part) (root part, ok bool) {
 	return a.part, true
 }
 
-// keep keeps the part p, and all that leads to it.
-func (r *reducer) keep(p part) *kept {
-	k := r.kept[p]
-	if k == nil {
-		k = &kept{part: p, v: r.visitors[p.node], fn: r.names[p.node]}
-		r.kept[p] = k
+// keep keeps a part, and all that leads to it on its walk. Functions of packages
+// in which nothing is woven get no file to be in: they are passed over.
+func (r *reducer) keep(l led) *kept {
+	if k := r.kept[l]; k != nil {
+		return k
 	}
-	for i, w := range r.walks {
-		if a := w.parts[p]; a != nil && !k.led[i] {
-			k.led[i] = true
-			r.lead(w, a, k)
-		}
+	k := &kept{led: l, v: r.visitors[l.part.node], fn: r.names[l.part.node]}
+	r.kept[l] = k
+	w := r.walks[l.walk]
+	a := w.parts[l.part]
+	if a.up == nil {
+		k.root = r.regions[l.part]
 	}
-	return k
-}
-
-// lead keeps what calls k, to which a leads. Functions of packages in which
-// nothing is woven get no file to be in: they are passed over.
-func (r *reducer) lead(w *reduceWalk, a *way, k *kept) {
 	for a.up != nil {
-		up := w.parts[a.up.part]
+		up := w.parts[a.up.part] // by the first way to it
 		v := r.visitors[up.part.node]
 		if _, woven := r.packages[v.pkg.Path]; !woven {
 			a = up
 			continue
 		}
-		by := r.keep(up.part)
-		if !slices.ContainsFunc(by.steps, func(s keptStep) bool { return s.call == k }) {
-			by.steps = append(by.steps, keptStep{at: a.at, deferred: a.deferred, call: k})
-		}
-		k.far = k.far || v.pkg != k.v.pkg
-		return
+		by := r.keep(led{up.part, l.walk})
+		by.steps = append(by.steps, keptStep{at: a.at, deferred: a.deferred, call: k})
+		k.far = v.pkg != k.v.pkg
+		break
 	}
+	return k
 }
 
 // sort puts the steps into the order of the program.

@@ -2,6 +2,8 @@ package analyze
 
 import (
 	"cmp"
+	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,14 +23,17 @@ func (r *reducer) finish(visits []*visit) {
 			of[v], rank[v] = found, len(rank)
 		}
 	}
-	for _, k := range r.kept {
-		k.sort()
+	roots := make(map[*op]*kept)
+	for _, k := range r.merged() {
 		byPackage[of[k.v]] = append(byPackage[of[k.v]], k)
+		if k.root != nil {
+			roots[k.root] = k
+		}
 	}
 	for _, found := range visits {
 		list := byPackage[found]
 		slices.SortFunc(list, func(a, b *kept) int {
-			return cmp.Or(cmp.Compare(rank[a.v], rank[b.v]), cmp.Compare(a.fn.node.Pos(), b.fn.node.Pos()), cmp.Compare(a.part.loop, b.part.loop))
+			return cmp.Or(cmp.Compare(rank[a.v], rank[b.v]), cmp.Compare(a.fn.node.Pos(), b.fn.node.Pos()), cmp.Compare(a.part.loop, b.part.loop), cmp.Compare(a.walk, b.walk))
 		})
 		name(list, found.names.taken)
 	}
@@ -39,9 +44,44 @@ func (r *reducer) finish(visits []*visit) {
 	}
 	for _, v := range visitorsOf(visits) {
 		for _, o := range v.ops {
-			r.reduction(o)
+			r.reduction(o, roots[o])
 		}
 	}
+}
+
+// merged returns what is kept, in no order. What is the same by both walks is
+// there once.
+func (r *reducer) merged() []*kept {
+	same := make(map[string]*kept)
+	done := make(map[*kept]*kept)
+	var merge func(k *kept) *kept
+	merge = func(k *kept) *kept {
+		if m := done[k]; m != nil {
+			return m
+		}
+		k.sort()
+		id := fmt.Sprintf("%p %d", k.fn, k.part.loop)
+		for i, s := range k.steps {
+			if s.call != nil {
+				k.steps[i].call = merge(s.call)
+			}
+			id += fmt.Sprintf(" %p %p", k.steps[i].op, k.steps[i].call)
+		}
+		m := same[id]
+		if m == nil {
+			m, same[id] = k, k
+		}
+		m.far, m.walk = m.far || k.far, min(m.walk, k.walk)
+		if k.root != nil {
+			m.root = k.root
+		}
+		done[k] = m
+		return m
+	}
+	for _, k := range r.kept {
+		merge(k)
+	}
+	return slices.Collect(maps.Values(same))
 }
 
 // name gives the reduced functions of a package names that nothing in it has.
@@ -93,8 +133,8 @@ func (r *reducer) addReduced(path string, list []*kept) *Package {
 			}
 		}
 		p.Reduced = append(p.Reduced, out)
-		if o := r.regions[k.part]; o != nil {
-			p.Checkers = append(p.Checkers, Checker{Site: o.rewrite.Site, Func: k.fn.name, Ident: k.ident})
+		if k.root != nil {
+			p.Checkers = append(p.Checkers, Checker{Site: k.root.rewrite.Site, Func: k.fn.name, Ident: k.ident})
 		}
 	}
 	return p
@@ -109,15 +149,16 @@ func (o *op) step() ReducedStep {
 	return s
 }
 
-// reduction adds the reduction of the region that o is, if it is one.
-func (r *reducer) reduction(o *op) {
+// reduction adds the reduction of the region that o is, if it is one. k is what
+// is left of it, nil if nothing is.
+func (r *reducer) reduction(o *op, k *kept) {
 	p, ok := o.region()
 	if !ok {
 		return
 	}
 	out := Reduction{Region: *o.site, Dropped: r.dropped[p]}
-	if k := r.kept[p]; k != nil {
-		out.Checker, out.Left = k.ident, k.left(make(map[*kept]bool))
+	if k != nil {
+		out.Checker, out.Left = k.ident, k.left()
 	}
 	if out.Left != nil || len(out.Dropped) > 0 {
 		r.model.Reductions = append(r.model.Reductions, out)
@@ -140,19 +181,14 @@ func (o *op) region() (p part, ok bool) {
 	return part{}, false
 }
 
-// left returns what is left of k and what it calls, each function once, as a
-// checker goes through them.
-func (k *kept) left(visited map[*kept]bool) *Left {
-	visited[k] = true
+// left returns what is left of k and what it calls.
+func (k *kept) left() *Left {
 	out := &Left{Package: k.v.pkg.Path, Func: k.fn.name, Place: k.place()}
 	for _, s := range k.steps {
-		switch {
-		case s.op != nil:
+		if s.op != nil {
 			out.Steps = append(out.Steps, LeftStep{Do: s.op.deed, Site: s.op.site})
-		case !visited[s.call]:
-			if l := s.call.left(visited); len(l.Steps) > 0 { // else it is on the way to what was visited
-				out.Steps = append(out.Steps, LeftStep{Call: l, At: placeOf(k.v.prog.Fset, s.at)})
-			}
+		} else {
+			out.Steps = append(out.Steps, LeftStep{Call: s.call.left(), At: placeOf(k.v.prog.Fset, s.at)})
 		}
 	}
 	return out

@@ -7,9 +7,8 @@ import "github.com/lifesign-go/lifesign/event"
 //
 // A function belongs to the nearest loop that executes it, and to the nearest
 // request, each by one way of dynamic calls. So an operation stands in one
-// reduction or two, and in more only where functions that lead to it are shared.
-// Others that execute it have no mimic of it: one is enough, and the arguments
-// of a mimic are of one pass of its region.
+// reduction or two. Others that execute it have no mimic of it: one is enough, and
+// the arguments of a mimic are of one pass of its region.
 type Reduction struct {
 	Region  event.Site `json:"region"`
 	Checker string     `json:"checker,omitempty"` // what the generated function is called; "" if nothing is left

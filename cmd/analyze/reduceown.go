@@ -106,16 +106,25 @@ func (r *reducer) own(found *visit) error {
 					return fmt.Errorf("%s: %s%s: no function %s of package %s has a region that is woven: lifesign analyze lists those that have",
 						o.check.place, directivePrefix, mimicVerb, o.check.region, found.pkg.Path)
 				}
-				by = r.keep(p)
+				by = r.keep(r.asRoot(p))
 			case alone == nil:
-				by = &kept{v: v, fn: &function{node: o.fn.node, name: "own checks"}, part: part{loop: o.pos}}
-				r.kept[by.part], r.regions[by.part] = by, o
-				alone = by
+				by = &kept{v: v, fn: &function{node: o.fn.node, name: "own checks"}, led: led{part: part{loop: o.pos}}, root: o}
+				r.kept[by.led], alone = by, by
 			}
 			by.own = append(by.own, o)
 		}
 	}
 	return nil
+}
+
+// asRoot returns the region p on the walk that begins with it.
+func (r *reducer) asRoot(p part) led {
+	for i, w := range r.walks {
+		if a := w.parts[p]; a != nil && a.up == nil {
+			return led{p, i}
+		}
+	}
+	return led{part: p}
 }
 
 // regionOf returns the region of the function of the package that has this name:
