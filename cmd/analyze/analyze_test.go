@@ -112,3 +112,91 @@ func TestAnalyzeErrors(t *testing.T) {
 		t.Errorf("error %v, want %v", err, context.Canceled)
 	}
 }
+
+const reduced = `package main
+
+import (
+	"net/http"
+	"os"
+)
+
+type log struct{ f *os.File }
+
+func (l *log) append(b []byte) { l.f.Write(b); l.sync() }
+
+func (l *log) sync() { l.f.Sync() }
+
+func (l *log) clean() { os.Remove("a"); l.sync() }
+
+func (l *log) ServeHTTP(w http.ResponseWriter, r *http.Request) { l.append(nil); l.clean() }
+
+func main() {
+	l := &log{}
+	work := make(chan []byte)
+	go func() {
+		for b := range work {
+			l.append(b)
+		}
+	}()
+	go func() {
+		for range work {
+			l.clean()
+		}
+	}()
+	http.ListenAndServe("", l)
+}
+`
+
+// Who executes an operation has it: loops that are near, and a request. What is
+// left of a function, if it is the same for them, is made once.
+func TestReductions(t *testing.T) {
+	prog := loadedFrom(t, reduced)
+	var first []byte
+	for i := 0; i < 2; i++ {
+		m, err := analyze.Analyze(context.Background(), prog, analyze.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = got
+		} else if string(got) != string(first) {
+			t.Fatalf("the model is\n%s\nand was\n%s", got, first)
+		}
+		checkers := make(map[string]string)
+		for _, r := range m.Reductions {
+			checkers[r.Checker] = steps(r.Left)
+		}
+		for checker, want := range map[string]string{
+			"lsMainFunc1":    "main.func1((*log).append(write (*log).sync(sync )))",
+			"lsMainFunc2":    "main.func2((*log).clean(directory (*log).sync(sync )))",
+			"lsLogServeHTTP": "(*log).ServeHTTP((*log).append(write (*log).sync(sync ))(*log).clean(directory ))",
+		} {
+			if checkers[checker] != want {
+				t.Errorf("%s is %s, want %s", checker, checkers[checker], want)
+			}
+		}
+		if n := len(m.Packages[0].Reduced); n != 7 {
+			t.Errorf("%d reduced functions, want one a function, and two of clean: the request comes to sync by append", n)
+		}
+	}
+}
+
+// steps writes what is left of a function on one line.
+func steps(l *analyze.Left) string {
+	if l == nil {
+		return ""
+	}
+	out := l.Func + "("
+	for _, s := range l.Steps {
+		if s.Call != nil {
+			out += steps(s.Call)
+		} else {
+			out += string(s.Do) + " "
+		}
+	}
+	return out + ")"
+}

@@ -14,8 +14,10 @@ type reducer struct {
 	facts    *facts
 	visitors map[ast.Node]*visitor // by the functions in their files
 	names    map[ast.Node]*function
-	walks    [2]*reduceWalk // from loops and from requests
-	started  *reduceWalk    // from go statements
+	loops    *reduceWalk   // from all loops that last
+	requests *reduceWalk   // from all requests
+	walks    []*reduceWalk // from each loop, and requests
+	started  *reduceWalk   // from go statements
 	regions  map[part]*op
 	packages map[string]int // where a package is in the model, by path
 	kept     map[led]*kept
@@ -127,24 +129,32 @@ func (r *reducer) regionsOf(v *visitor, all map[ast.Node]*regionsIn) {
 }
 
 // from makes the walks. Each operation is to stand in the reduction of the nearest
-// loop and in that of the nearest request: either may be one that hardly ever
-// executes it, a method that nobody calls, a clean-up once an hour.
+// loop, in those of loops that are not far, and in that of the nearest request: any
+// of them may be one that hardly ever executes it, a method that nobody calls, a
+// clean-up once an hour.
 func (r *reducer) from(in map[ast.Node]*regionsIn) {
-	for i := range r.walks {
-		r.walks[i] = newReduceWalk(r.facts, in)
-	}
+	r.loops, r.requests = newReduceWalk(r.facts, in), newReduceWalk(r.facts, in)
 	together(
-		func() { r.walks[0].from(r.facts.sorted, false) },
-		func() { r.walks[1].from(r.facts.sorted, true) },
+		func() { r.loops.from(r.facts.sorted, false) },
+		func() { r.requests.from(r.facts.sorted, true) },
 	)
+	for i, a := range r.loops.roots {
+		if slices.IndexFunc(r.loops.roots, func(b *way) bool { return b.part == a.part }) < i {
+			continue // another instance of a generic function
+		}
+		w := newReduceWalk(r.facts, in)
+		w.fromLoop(a, r.loops)
+		r.walks = append(r.walks, w)
+	}
+	r.walks = append(r.walks, r.requests)
 	r.started = newReduceWalk(r.facts, in)
-	r.started.fromStarted(r.facts.sorted, r.walks[0], r.walks[1])
+	r.started.fromStarted(r.facts.sorted, r.loops, r.requests)
 }
 
 // operation keeps the operation o, or notes why it is dropped.
 func (r *reducer) operation(o *op) {
 	deferred := o.rewrite.Form == Deferred
-	p := r.walks[0].of(o.fn.node, o.pos, deferred)
+	p := r.loops.of(o.fn.node, o.pos, deferred)
 	why := o.noMimic
 	switch {
 	case o.deed == "":
@@ -166,23 +176,23 @@ func (r *reducer) operation(o *op) {
 
 // skip notes an operation of a region that is not woven.
 func (r *reducer) skip(s skipAt) {
-	if p := r.walks[0].of(s.fn.node, s.pos, false); r.reached(p) {
+	if p := r.loops.of(s.fn.node, s.pos, false); r.reached(p) {
 		r.drop(p, Dropped{Package: s.Package, Func: s.Func, Place: s.Place, What: s.What, Why: "it is not woven: " + s.Why})
 	}
 }
 
 // reached reports whether a region executes the part p.
 func (r *reducer) reached(p part) bool {
-	return r.walks[0].parts[p] != nil || r.walks[1].parts[p] != nil
+	return r.loops.parts[p] != nil || r.requests.parts[p] != nil
 }
 
 // unreached says why no region is known to execute the part p.
 func (r *reducer) unreached(p part) string {
-	if in := r.walks[0].regions[p.node]; in != nil && len(in.loops) > 0 && !in.request {
+	if in := r.loops.regions[p.node]; in != nil && len(in.loops) > 0 && !in.request {
 		return "it stands beside the loop at " + r.place(in.loops[0].Pos()) + ", which is the region"
 	}
 	if a := r.started.parts[p]; a != nil {
-		return "a goroutine of its own executes it, which is started at " + r.place(a.root().at)
+		return "a goroutine of its own executes it, which is started at " + r.place(a.region.at)
 	}
 	return "no region is known to execute it"
 }
@@ -192,10 +202,10 @@ func (r *reducer) place(p token.Pos) string { return placeOf(r.facts.walker.prog
 // drop notes d in the region that executes the part p, or has the go statement
 // that leads to it, or in none.
 func (r *reducer) drop(p part, d Dropped) {
-	if s := r.started.parts[p]; s != nil && !r.reached(p) && s.root().by != nil {
-		p = s.root().by.part
+	if s := r.started.parts[p]; s != nil && !r.reached(p) && s.region.by != nil {
+		p = s.region.by.part
 	}
-	for _, w := range r.walks {
+	for _, w := range []*reduceWalk{r.loops, r.requests} {
 		if root, ok := w.rootOf(p); ok {
 			r.dropped[root] = append(r.dropped[root], d)
 			return

@@ -5,10 +5,10 @@ import "github.com/lifesign-go/lifesign/event"
 // Reduction is what is left of a region when all but the operations that a mimic
 // does again, and the calls that lead to them, is dropped.
 //
-// A function belongs to the nearest loop that executes it, and to the nearest
-// request, each by one way of dynamic calls. So an operation stands in one
-// reduction or two. Others that execute it have no mimic of it: one is enough, and
-// the arguments of a mimic are of one pass of its region.
+// An operation stands in the reduction of the nearest loop that executes it, in
+// those of loops that are not far, and in that of the nearest request, each by the
+// shortest way of dynamic calls. Others that execute it have no mimic of it. The
+// arguments of a mimic are of one pass of its region.
 type Reduction struct {
 	Region  event.Site `json:"region"`
 	Checker string     `json:"checker,omitempty"` // what the generated function is called; "" if nothing is left

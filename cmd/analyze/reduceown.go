@@ -132,7 +132,7 @@ func (r *reducer) asRoot(p part) led {
 func (r *reducer) regionOf(found *visit, name string) (p part, ok bool) {
 	for _, v := range found.files {
 		for _, fn := range v.named {
-			in := r.walks[0].regions[fn.node]
+			in := r.loops.regions[fn.node]
 			if fn.name != name || in == nil {
 				continue
 			}

@@ -24,15 +24,9 @@ type way struct {
 	up       *way      // the nearest one on the way that has a part, nil if it is a region
 	at       token.Pos // where up calls what leads here
 	deferred bool      // up defers the call
+	calls    int       // how many there are up to here
+	region   *way      // where the way begins
 	by       *way      // what has the go statement at at, if that is where the way begins
-}
-
-// root returns where the way begins.
-func (a *way) root() *way {
-	for a.up != nil {
-		a = a.up
-	}
-	return a
 }
 
 // reduceWalk is a walk from many regions at once, by dynamic calls and breadth
@@ -41,15 +35,27 @@ func (a *way) root() *way {
 type reduceWalk struct {
 	*walker
 	regions map[ast.Node]*regionsIn
-	past    []*reduceWalk          // what those have come to is of no interest
-	ways    map[*ssa.Function]*way // the first way to each, to what it has beside regions
-	parts   map[part]*way          // the same, by what the functions are made of
-	queue   []*way
+	past    []*reduceWalk                         // what those have come to is of no interest
+	calls   map[*callgraph.Node][]*callgraph.Edge // see sites; shared by walks that do not run at the same time
+
+	// Of a walk from one region: the walk from all of them, beyond nearby calls only
+	// whose ways from this region are followed. Else nil.
+	all   *reduceWalk
+	ways  map[*ssa.Function]*way // the first way to each, to what it has beside regions
+	parts map[part]*way          // the same, by what the functions are made of
+	queue []*way
+	roots []*way
 }
+
+// nearby is up to how many calls away an operation is in the reduction of each
+// loop that executes it, and not only in that of the nearest. NATS' streams write
+// to their files seven calls from the loop that does so by default, and three from
+// another that does so where a stream is configured for it.
+const nearby = 8
 
 func newReduceWalk(facts *facts, regions map[ast.Node]*regionsIn) *reduceWalk {
 	return &reduceWalk{
-		walker: facts.walker, regions: regions,
+		walker: facts.walker, regions: regions, calls: make(map[*callgraph.Node][]*callgraph.Edge),
 		ways: make(map[*ssa.Function]*way), parts: make(map[part]*way),
 	}
 }
@@ -108,6 +114,17 @@ func (w *reduceWalk) from(sorted []*ssa.Function, requests bool) {
 	w.run()
 }
 
+// fromLoop walks from the one loop that all begins with at a.
+func (w *reduceWalk) fromLoop(a *way, all *reduceWalk) {
+	w.all, w.calls = all, all.calls
+	for _, root := range all.roots {
+		if root.part == a.part { // one an instance, of a generic function
+			w.add(&way{fn: root.fn, part: a.part})
+		}
+	}
+	w.run()
+}
+
 // fromStarted walks from what go statements start. Who executes what it comes to
 // and regions did not is a goroutine without a region.
 func (w *reduceWalk) fromStarted(sorted []*ssa.Function, past ...*reduceWalk) {
@@ -149,6 +166,10 @@ func (w *reduceWalk) known(fn *ssa.Function) bool {
 }
 
 func (w *reduceWalk) add(a *way) {
+	if a.region == nil {
+		a.region = a
+		w.roots = append(w.roots, a)
+	}
 	w.queue = append(w.queue, a)
 	if !a.part.loop.IsValid() && w.ways[a.fn] == nil {
 		w.ways[a.fn] = a
@@ -162,8 +183,16 @@ func (w *reduceWalk) run() {
 	for len(w.queue) > 0 {
 		a := w.queue[0]
 		w.queue = w.queue[1:]
-		w.expand(a, a.fn)
+		if w.all == nil || a.calls < nearby || w.all.nearestIs(a, a.region.part) {
+			w.expand(a, a.fn)
+		}
 	}
+}
+
+// nearestIs reports whether the region p is the nearest to what a has come to.
+func (w *reduceWalk) nearestIs(a *way, p part) bool {
+	first := w.ways[a.fn]
+	return first != nil && first.region.part == p
 }
 
 // expand goes on to what fn calls in a's part: a's function, or the body of a
@@ -182,7 +211,10 @@ func (w *reduceWalk) expand(a *way, fn *ssa.Function) {
 		if _, started := e.Site.(*ssa.Go); started || isRangeBody(e.Callee.Func) || w.known(e.Callee.Func) {
 			continue
 		}
-		next := &way{fn: e.Callee.Func, part: w.rest(e.Callee.Func), up: a.up, at: a.at, deferred: a.deferred}
+		next := &way{fn: e.Callee.Func, part: w.rest(e.Callee.Func), up: a.up, at: a.at, deferred: a.deferred, calls: a.calls, region: a.region}
+		if a.fn.Syntax() != nil { // a wrapper is no step
+			next.calls++
+		}
 		if a.part.node != nil {
 			_, deferred := e.Site.(*ssa.Defer)
 			if !w.within(a.part, e.Pos(), deferred) {
@@ -203,6 +235,15 @@ func (w *reduceWalk) within(p part, at token.Pos, deferred bool) bool {
 // lead to, the first call of each first. Where a call can lead to many it says
 // nothing about any of them.
 func (w *reduceWalk) sites(node *callgraph.Node) []*callgraph.Edge {
+	if out, ok := w.calls[node]; ok {
+		return out
+	}
+	out := w.sorted(node)
+	w.calls[node] = out
+	return out
+}
+
+func (w *reduceWalk) sorted(node *callgraph.Node) []*callgraph.Edge {
 	targets := make(map[ssa.CallInstruction]int)
 	for _, e := range node.Out {
 		targets[e.Site]++
