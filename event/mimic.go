@@ -9,7 +9,7 @@ type Deed string
 // second is seen by the program's own half, which only looks.
 const (
 	DoWrite     Deed = "write"     // Data is written, made durable, read back past the page cache, compared
-	DoSync      Deed = "sync"      // a block is written and made durable
+	DoSync      Deed = "sync"      // a block is written, made durable, read back past the page cache, compared
 	DoRead      Deed = "read"      // Size bytes are read at Offset of the file at Path
 	DoTruncate  Deed = "truncate"  // a file is made Size bytes long, up to a bound
 	DoOpen      Deed = "open"      // the file at Path is opened for reading, if it is a regular one or a directory
