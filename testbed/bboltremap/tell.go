@@ -31,6 +31,7 @@ var (
 	after = flag.Duration("after", 2*time.Second, "how long until the fault is made; 0 is never")
 	lasts = flag.Duration("for", 20*time.Second, "how long in all")
 	storm = flag.Duration("storm", 0, "how long each storm of garbage collections lasts, one every 20s; 0 is none")
+	bears = flag.Bool("bears", false, "try again what fails, and do not end")
 	rate  = flag.Float64("rate", 0, "units of work a second at most; 0 is as fast as it goes")
 )
 
@@ -139,8 +140,11 @@ func work(workers int, unit func(i int) error) {
 			due = start + int64(float64(i)*interval)
 			time.Sleep(time.Duration(due - now()))
 		}
-		if err := unit(i); err != nil {
-			fail("do a unit of work", err)
+		for err := unit(i); err != nil; err = unit(i) {
+			if !*bears {
+				fail("do a unit of work", err)
+			}
+			time.Sleep(100 * time.Millisecond)
 		}
 		latencies[bucket(now()-due)].Add(1)
 		done.Add(1)

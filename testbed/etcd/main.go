@@ -4,8 +4,10 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net/url"
+	"strings"
 	"sync/atomic"
 
 	"go.etcd.io/etcd/client/v3"
@@ -18,6 +20,14 @@ const (
 	watchers = 8
 )
 
+// Of a cluster; without them the server is alone.
+var (
+	member = flag.Int("member", 0, "which member of a cluster this is")
+	peer   = flag.String("peer", "", "the address to listen at for the other members")
+	peers  = flag.String("peers", "", "where the members reach each other, addresses in order with commas between them")
+	idle   = flag.Bool("idle", false, "be without clients")
+)
+
 func main() {
 	begin()
 	e, err := embed.StartEtcd(configuration())
@@ -25,6 +35,9 @@ func main() {
 		fail("start etcd", err)
 	}
 	<-e.Server.ReadyNotify()
+	if *idle {
+		select {}
+	}
 	var watched atomic.Int64
 	for range watchers {
 		go watch(connect(e), &watched)
@@ -48,7 +61,24 @@ func configuration() *embed.Config {
 	// Unix sockets below the directory of the store would be on its file system.
 	any := url.URL{Scheme: "http", Host: "127.0.0.1:0"}
 	c.ListenClientUrls, c.ListenPeerUrls = []url.URL{any}, []url.URL{any}
+	if *peers != "" {
+		join(c)
+	}
 	return c
+}
+
+// join makes c that of a member of a cluster.
+func join(c *embed.Config) {
+	var all []string
+	for i, at := range strings.Split(*peers, ",") {
+		u := url.URL{Scheme: "http", Host: at}
+		all = append(all, fmt.Sprintf("member%d=%s", i, u.String()))
+		if i == *member {
+			c.Name, c.AdvertisePeerUrls = fmt.Sprint("member", i), []url.URL{u}
+		}
+	}
+	c.ListenPeerUrls = []url.URL{{Scheme: "http", Host: *peer}}
+	c.InitialCluster = strings.Join(all, ",")
 }
 
 // connect returns a client that speaks gRPC over loopback.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lifesign-go/lifesign/testbed/internal/findings"
 	"github.com/lifesign-go/lifesign/testbed/internal/subject"
 )
 
@@ -21,7 +22,7 @@ type expectation struct {
 
 // naming is a place that a finding must name.
 type naming struct {
-	role role
+	role findings.Role
 	at   string
 	fn   string
 	why  string // what this place has to do with the fault
@@ -41,9 +42,9 @@ var readAgain = expectation{
 	verdict: "stuck", class: "proven", cycle: true,
 	lock: "stream.mu",
 	named: []naming{
-		{waits, "server/stream.go:1339", "(*stream).lastSeq", "lastSeq takes the read lock again"},
-		{holds, "server/stream.go:5176", "(*stream).getDirectRequest", "getDirectRequest has held it since before"},
-		{waits, "server/stream.go:5344", "(*stream).processJetStreamMsg", "processJetStreamMsg queued for writing in between"},
+		{findings.Waits, "server/stream.go:1339", "(*stream).lastSeq", "lastSeq takes the read lock again"},
+		{findings.Holds, "server/stream.go:5176", "(*stream).getDirectRequest", "getDirectRequest has held it since before"},
+		{findings.Waits, "server/stream.go:5344", "(*stream).processJetStreamMsg", "processJetStreamMsg queued for writing in between"},
 	},
 	within: time.Second,
 }
@@ -57,27 +58,27 @@ func (e expectation) untimed() *expectation {
 // check returns what is wrong with the findings of one run, nothing if they
 // are as expected. A finding more than one is right if it too tells of this
 // fault: two readers can be caught by the same writer.
-func (e *expectation) check(found []seen) []string {
+func (e *expectation) check(found []findings.Seen) []string {
 	if e == nil {
 		var wrong []string
 		for _, f := range found {
-			wrong = append(wrong, fmt.Sprintf("false alarm: %s, %s: %s at %s", f.Verdict, f.Class, f.What, f.Place.at()))
+			wrong = append(wrong, fmt.Sprintf("false alarm: %s, %s: %s at %s", f.Verdict, f.Class, f.What, f.Place.At()))
 		}
 		return wrong
 	}
 	if len(found) == 0 {
 		return []string{"not found"}
 	}
-	wrong := e.checkOne(found[0].finding)
+	wrong := e.checkOne(found[0].Finding)
 	for _, f := range found[1:] {
-		if !e.tellsOf(f.finding) {
-			wrong = append(wrong, fmt.Sprintf("beside it: %s, %s: %s at %s", f.Verdict, f.Class, f.What, f.Place.at()))
+		if !e.tellsOf(f.Finding) {
+			wrong = append(wrong, fmt.Sprintf("beside it: %s, %s: %s at %s", f.Verdict, f.Class, f.What, f.Place.At()))
 		}
 	}
 	return wrong
 }
 
-func (e *expectation) checkOne(f finding) []string {
+func (e *expectation) checkOne(f findings.Finding) []string {
 	var wrong []string
 	if f.Verdict != e.verdict || f.Class != e.class {
 		wrong = append(wrong, fmt.Sprintf("verdict %s, %s, want %s, %s", f.Verdict, f.Class, e.verdict, e.class))
@@ -85,27 +86,27 @@ func (e *expectation) checkOne(f finding) []string {
 	if f.Cycle != e.cycle {
 		wrong = append(wrong, fmt.Sprintf("cycle %v, want %v", f.Cycle, e.cycle))
 	}
-	mentions := f.mentions()
+	mentions := f.Mentions()
 	for _, n := range e.named {
-		i := slices.IndexFunc(mentions, func(m mention) bool { return m.role == n.role && m.step.at() == n.at })
+		i := slices.IndexFunc(mentions, func(m findings.Mention) bool { return m.Role == n.role && m.Step.At() == n.at })
 		switch {
 		case i < 0:
 			wrong = append(wrong, fmt.Sprintf("nobody %s at %s (%s)", n.role, n.at, n.why))
-		case !strings.HasSuffix(mentions[i].step.Site.Object, e.lock):
-			wrong = append(wrong, fmt.Sprintf("%s is about %q, want %s", n.at, mentions[i].step.Site.Object, e.lock))
+		case !strings.HasSuffix(mentions[i].Step.Site.Object, e.lock):
+			wrong = append(wrong, fmt.Sprintf("%s is about %q, want %s", n.at, mentions[i].Step.Site.Object, e.lock))
 		}
 	}
 	if !e.tellsOf(f) {
-		wrong = append(wrong, fmt.Sprintf("the place is %s, none of the fault's", f.Place.at()))
+		wrong = append(wrong, fmt.Sprintf("the place is %s, none of the fault's", f.Place.At()))
 	}
 	return wrong
 }
 
 // tellsOf reports whether f's place is one at which this fault makes somebody
 // wait. A cycle has no beginning: where a finding begins it is its own choice.
-func (e *expectation) tellsOf(f finding) bool {
+func (e *expectation) tellsOf(f findings.Finding) bool {
 	return strings.HasSuffix(f.Place.Site.Object, e.lock) && slices.ContainsFunc(e.named, func(n naming) bool {
-		return n.role == waits && n.at == f.Place.at()
+		return n.role == findings.Waits && n.at == f.Place.At()
 	})
 }
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/lifesign-go/lifesign/testbed/internal/findings"
 )
 
 // grade returns what is wrong with a run, nothing if all is as expected.
@@ -17,7 +19,7 @@ func (o outcome) grade() []string {
 	case o.scenario.self != nil && o.scenario.hangs:
 		wrong = o.gradeFindings()
 	default:
-		wrong = o.scenario.expect.check(stuckOnly(o.found))
+		wrong = o.scenario.expect.check(findings.StuckOnly(o.found))
 	}
 	if d := o.scenario.disturb; d != undisturbed && d != everything && !o.load.felt() {
 		wrong = append(wrong, "the disturbance was not felt: "+o.load.rates())
@@ -37,17 +39,17 @@ func (o outcome) grade() []string {
 func (o outcome) gradeFindings() []string {
 	var wrong []string
 	places := o.scenario.self.Ought.Places
-	stuck := stuckOnly(o.found)
+	stuck := findings.StuckOnly(o.found)
 	for _, f := range stuck {
 		if o.load.stall != nil && f.At < o.load.stall.LastAck {
-			wrong = append(wrong, fmt.Sprintf("before the fault: %s, %s: %s at %s", f.Verdict, f.Class, f.What, f.Place.at()))
+			wrong = append(wrong, fmt.Sprintf("before the fault: %s, %s: %s at %s", f.Verdict, f.Class, f.What, f.Place.At()))
 		}
 	}
 	switch {
 	case len(stuck) == 0 && o.scenario.self.Ought.Note == "":
 		wrong = append(wrong, "not found")
-	case len(stuck) > 0 && locate(stuck[0].finding, places) != operation:
-		wrong = append(wrong, fmt.Sprintf("%s at %s is not the operation", stuck[0].What, stuck[0].Place.at()))
+	case len(stuck) > 0 && findings.Locate(stuck[0].Finding, places) != findings.Operation:
+		wrong = append(wrong, fmt.Sprintf("%s at %s is not the operation", stuck[0].What, stuck[0].Place.At()))
 	}
 	if o.scenario.self.Disk && !o.again {
 		wrong = append(wrong, "the subject did not work again")
@@ -79,10 +81,10 @@ func (o outcome) gradeLoad() string {
 // the file. The fault is dated by the last publish that was acknowledged: what
 // the load, a third process, can know.
 func (o outcome) took() (d time.Duration, ok bool) {
-	if o.load.stall == nil || len(stuckOnly(o.found)) == 0 {
+	if o.load.stall == nil || len(findings.StuckOnly(o.found)) == 0 {
 		return 0, false
 	}
-	return time.Duration(stuckOnly(o.found)[0].seenAt - o.load.stall.LastAck), true
+	return time.Duration(findings.StuckOnly(o.found)[0].SeenAt - o.load.stall.LastAck), true
 }
 
 // median returns the median of how long the runs of a scenario took.

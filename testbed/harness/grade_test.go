@@ -8,17 +8,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lifesign-go/lifesign/testbed/internal/findings"
 	"github.com/lifesign-go/lifesign/testbed/internal/report"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // readFindings reads testdata/name as the harness reads lifesign's file.
-func readFindings(t *testing.T, name string) []seen {
+func readFindings(t *testing.T, name string) []findings.Seen {
 	t.Helper()
-	f := &findings{name: filepath.Join("testdata", name)}
-	f.look()
-	all, err := f.list()
+	f := &findings.File{Name: filepath.Join("testdata", name)}
+	f.Look()
+	all, err := f.List()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,30 +34,30 @@ func TestCheck(t *testing.T) {
 	if len(right) != 2 {
 		t.Fatalf("nats7458.jsonl has %d findings, want the fault seen from its two sides", len(right))
 	}
-	changed := func(change func(f *finding)) []seen {
+	changed := func(change func(f *findings.Finding)) []findings.Seen {
 		s := right[0]
-		s.Chain = append([]link(nil), s.Chain...)
-		change(&s.finding)
-		return []seen{s}
+		s.Chain = append([]findings.Link(nil), s.Chain...)
+		change(&s.Finding)
+		return []findings.Seen{s}
 	}
 	elsewhere := right[0]
 	elsewhere.Place.Site.Line = 17
 	tests := []struct {
 		name  string
 		e     *expectation
-		found []seen
+		found []findings.Seen
 		want  string // part of what is wrong, "" if nothing is
 	}{
 		{"the fault", &readAgain, right[:1], ""},
 		{"the fault, from the writer's side", &readAgain, right[1:], ""},
 		{"both", &readAgain, right, ""},
 		{"nothing", &readAgain, nil, "not found"},
-		{"only inferred", &readAgain, changed(func(f *finding) { f.Class = "inferred" }), "verdict stuck, inferred"},
-		{"not seen as a cycle", &readAgain, changed(func(f *finding) { f.Cycle = false }), "cycle false"},
-		{"holder not named", &readAgain, changed(func(f *finding) { f.Chain = f.Chain[1:] }), "nobody holds at server/stream.go:5176"},
-		{"another line", &readAgain, changed(func(f *finding) { f.Place.Site.Line = 17 }), "the place is server/stream.go:17"},
-		{"another lock", &readAgain, changed(func(f *finding) { f.Place.Site.Object = "server.stream.clMu" }), `is about "server.stream.clMu"`},
-		{"another finding beside it", &readAgain, []seen{right[0], elsewhere}, "beside it"},
+		{"only inferred", &readAgain, changed(func(f *findings.Finding) { f.Class = "inferred" }), "verdict stuck, inferred"},
+		{"not seen as a cycle", &readAgain, changed(func(f *findings.Finding) { f.Cycle = false }), "cycle false"},
+		{"holder not named", &readAgain, changed(func(f *findings.Finding) { f.Chain = f.Chain[1:] }), "nobody holds at server/stream.go:5176"},
+		{"another line", &readAgain, changed(func(f *findings.Finding) { f.Place.Site.Line = 17 }), "the place is server/stream.go:17"},
+		{"another lock", &readAgain, changed(func(f *findings.Finding) { f.Place.Site.Object = "server.stream.clMu" }), `is about "server.stream.clMu"`},
+		{"another finding beside it", &readAgain, []findings.Seen{right[0], elsewhere}, "beside it"},
 		{"silence", nil, nil, ""},
 		{"false alarm", nil, right[:1], "false alarm"},
 	}
@@ -74,7 +75,7 @@ func TestGrade(t *testing.T) {
 	second := int64(time.Second)
 	stall := &report.Line{Event: report.Stall, LastAck: 10 * second}
 	found := readFindings(t, "nats7458.jsonl")[:1]
-	found[0].seenAt = 10*second + second/2
+	found[0].SeenAt = 10*second + second/2
 	quiet := scenario{name: "quiet"}
 	still := scenario{name: "stopped", disturb: stopped}
 	worked := account{end: report.Line{Acked: 100}}
@@ -115,7 +116,7 @@ func TestGradeAllIsByTheMedian(t *testing.T) {
 	run := func(took time.Duration) outcome {
 		return outcome{
 			scenario: fault(3),
-			found:    []seen{{seenAt: int64(took)}},
+			found:    []findings.Seen{{SeenAt: int64(took)}},
 			load:     account{stall: &report.Line{LastAck: 0}},
 		}
 	}
@@ -143,50 +144,12 @@ func TestGradeAllIsByTheMedian(t *testing.T) {
 	}
 }
 
-func TestFindingsAreReadAsTheyGrow(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "findings.jsonl")
-	f := &findings{name: name}
-	steps := []struct {
-		what, data string
-		want       int
-		fails      bool
-	}{
-		{"no file yet", "", 0, false},
-		{"half a line", `{"verdict":"stuck",`, 0, false},
-		{"its other half", `"class":"proven"}` + "\n", 1, false},
-		{"two at once", "{}\n{}\n", 3, false},
-		{"not JSON", "oops\n", 3, true},
-	}
-	for _, s := range steps {
-		if s.data != "" {
-			appendTo(t, name, s.data)
-		}
-		f.look()
-		all, err := f.list()
-		if len(all) != s.want || (err != nil) != s.fails {
-			t.Fatalf("%s: %d findings and %v, want %d and an error: %v", s.what, len(all), err, s.want, s.fails)
-		}
-	}
-}
-
-func appendTo(t *testing.T, name, data string) {
-	t.Helper()
-	file, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	if _, err := file.WriteString(data); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestTable(t *testing.T) {
 	var out strings.Builder
 	table := newTable(&out)
 	second := int64(time.Second)
 	found := readFindings(t, "nats7458.jsonl")[:1]
-	found[0].seenAt = 10*second + second/2
+	found[0].SeenAt = 10*second + second/2
 	good := outcome{scenario: fault(1), found: found, load: account{stall: &report.Line{LastAck: 10 * second}}, health: 200}
 	table.add(good)
 	table.addMedian([]outcome{good})

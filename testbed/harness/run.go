@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lifesign-go/lifesign/testbed/internal/child"
+	"github.com/lifesign-go/lifesign/testbed/internal/findings"
 	"github.com/lifesign-go/lifesign/testbed/internal/subject"
 )
 
@@ -23,7 +24,7 @@ const (
 // outcome is what one run showed.
 type outcome struct {
 	scenario scenario
-	found    []seen
+	found    []findings.Seen
 	load     account
 	health   int   // the status of /healthz while the fault stood, or at the end; NATS only
 	err      error // why the run is void
@@ -68,13 +69,13 @@ func (r runner) run(ctx context.Context, s scenario, dir string) outcome {
 		return o
 	}
 	defer server.Stop()
-	found := &findings{name: server.Findings}
+	found := &findings.File{Name: server.Findings}
 	if err := r.underLoad(ctx, s, server, found, &o); err != nil {
 		o.err = err
 	}
-	found.look()
+	found.Look()
 	var unreadable error
-	o.found, unreadable = found.list()
+	o.found, unreadable = found.List()
 	if o.err == nil {
 		o.err = unreadable
 	}
@@ -112,7 +113,7 @@ func (r runner) program(s scenario) string {
 
 // underLoad loads the server, disturbs it, and follows both until the load is
 // over or the fault stands and is found.
-func (r runner) underLoad(ctx context.Context, s scenario, server *subject.Server, found *findings, o *outcome) error {
+func (r runner) underLoad(ctx context.Context, s scenario, server *subject.Server, found *findings.File, o *outcome) error {
 	args := append([]string{"-url", server.URL, "-duration", s.duration().String()}, s.load...)
 	cmd := exec.CommandContext(ctx, filepath.Join(r.bin, "natsload"), args...)
 	lines, w := io.Pipe()
@@ -149,8 +150,8 @@ func (r runner) underLoad(ctx context.Context, s scenario, server *subject.Serve
 
 // follow looks at the findings until the load is over, or, where a fault is
 // to be met, until it stands, was found, and a moment has passed.
-func (r runner) follow(ctx context.Context, s scenario, server *subject.Server, found *findings, load *child.Proc, story *loadStory) error {
-	tick := time.NewTicker(watchPeriod)
+func (r runner) follow(ctx context.Context, s scenario, server *subject.Server, found *findings.File, load *child.Proc, story *loadStory) error {
+	tick := time.NewTicker(findings.Period)
 	defer tick.Stop()
 	var enough <-chan time.Time
 	for {
@@ -165,8 +166,8 @@ func (r runner) follow(ctx context.Context, s scenario, server *subject.Server, 
 			return nil
 		case <-tick.C:
 		}
-		found.look()
-		all, _ := found.list()
+		found.Look()
+		all, _ := found.List()
 		if enough == nil && s.hangs && story.stalled() && (len(all) > 0 || s.alone) {
 			enough = time.After(linger)
 		}

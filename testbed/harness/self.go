@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -12,8 +11,10 @@ import (
 	"time"
 
 	"github.com/lifesign-go/lifesign/testbed/internal/child"
+	"github.com/lifesign-go/lifesign/testbed/internal/findings"
 	"github.com/lifesign-go/lifesign/testbed/internal/mono"
 	"github.com/lifesign-go/lifesign/testbed/internal/report"
+	"github.com/lifesign-go/lifesign/testbed/internal/trouble"
 )
 
 const (
@@ -26,8 +27,8 @@ const (
 type self struct {
 	r     runner
 	s     scenario
-	found *findings
-	disk  *disk // nil if the subject makes its fault itself, or has none
+	found *findings.File
+	disk  *trouble.Maker // nil if the subject makes its fault itself, or has none
 	proc  *child.Proc
 	story loadStory
 	begun chan int // the process id, once the subject has told it
@@ -36,11 +37,11 @@ type self struct {
 // runSelf runs such a subject once.
 func (r runner) runSelf(ctx context.Context, s scenario, dir string) outcome {
 	o := outcome{scenario: s}
-	x := &self{r: r, s: s, begun: make(chan int, 1), found: &findings{name: filepath.Join(dir, "findings.jsonl")}}
+	x := &self{r: r, s: s, begun: make(chan int, 1), found: &findings.File{Name: filepath.Join(dir, "findings.jsonl")}}
 	o.err = x.run(ctx, dir, &o)
-	x.found.look()
+	x.found.Look()
 	var unreadable error
-	o.found, unreadable = x.found.list()
+	o.found, unreadable = x.found.List()
 	o.load = x.story.account
 	for _, err := range []error{x.story.err, unreadable} {
 		if o.err == nil {
@@ -54,11 +55,10 @@ func (x *self) run(ctx context.Context, dir string, o *outcome) error {
 	store := filepath.Join(dir, "store")
 	if x.s.self.Disk {
 		var err error
-		if x.disk, err = mountDisk(ctx, filepath.Join(x.r.bin, "hungfs"), dir); err != nil {
+		if x.disk, store, err = trouble.Disk(ctx, filepath.Join(x.r.bin, "hungfs"), dir); err != nil {
 			return err
 		}
-		defer x.disk.stop()
-		store = x.disk.mount
+		defer x.disk.Stop()
 	}
 	store = filepath.Join(store, "data")
 	if err := os.MkdirAll(store, 0o755); err != nil {
@@ -94,7 +94,7 @@ func (x *self) start(ctx context.Context, store string, log io.Writer) (stop fun
 	}
 	args = append(append(args, x.s.self.Args...), x.s.load...)
 	if !x.s.alone {
-		args = append([]string{filepath.Join(x.r.bin, "lifesign"), "run", "-json", x.found.name, "--"}, args...)
+		args = append([]string{filepath.Join(x.r.bin, "lifesign"), "run", "-json", x.found.Name, "--"}, args...)
 	}
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	lines, w := io.Pipe()
@@ -114,30 +114,7 @@ func (x *self) start(ctx context.Context, store string, log io.Writer) (stop fun
 
 // listen reads what the subject says.
 func (x *self) listen(r io.Reader) {
-	s := bufio.NewScanner(r)
-	for s.Scan() {
-		var at, count int64
-		var pid int
-		var latency [2]time.Duration
-		line := s.Text()
-		switch {
-		case scanned(line, "begin %d", &pid):
-			x.story.hear(report.Line{Event: report.Ready, At: mono.Now()})
-			x.begun <- pid
-		case scanned(line, "work %d %d", &at, &count):
-			x.story.hear(report.Line{Event: report.Progress, At: at, Acked: count})
-		case scanned(line, "fault %d", &at):
-			x.story.hear(report.Line{Event: report.Stall, At: mono.Now(), LastAck: at})
-		case scanned(line, "end %d %d %d", &count, &latency[0], &latency[1]):
-			x.story.hear(report.Line{Event: report.End, At: mono.Now(), Acked: count, P50: latency[0], P99: latency[1]})
-		}
-	}
-	_, _ = io.Copy(io.Discard, r) // or the subject would stand at its output
-}
-
-func scanned(line, format string, a ...any) bool {
-	n, err := fmt.Sscanf(line, format, a...)
-	return err == nil && n == len(a)
+	report.Subject(r, func(pid int) { x.begun <- pid }, x.story.hear)
 }
 
 // watch follows the subject until its time is up, or its fault was found.
@@ -159,7 +136,7 @@ func (x *self) watch(ctx context.Context, pid int, o *outcome) error {
 // hang lets the disk hang under the subject, and answer again.
 func (x *self) hang(ctx context.Context, o *outcome) error {
 	wait(ctx, before)
-	held, err := x.disk.hold(ctx)
+	held, err := x.disk.Tell(ctx, "hold", "held")
 	if err != nil {
 		return err
 	}
@@ -168,7 +145,7 @@ func (x *self) hang(ctx context.Context, o *outcome) error {
 		return err
 	}
 	x.story.mark(&x.story.from)
-	if _, err := x.disk.release(ctx); err != nil {
+	if _, err := x.disk.Tell(ctx, "release", "released"); err != nil {
 		return err
 	}
 	for end := time.After(recovery); !o.recovered || !o.again; {
@@ -177,11 +154,11 @@ func (x *self) hang(ctx context.Context, o *outcome) error {
 			return nil
 		case <-x.proc.Done():
 			return fmt.Errorf("the subject ended when its disk answered again: %v", x.proc.Err())
-		case <-time.After(watchPeriod):
+		case <-time.After(findings.Period):
 		}
-		x.found.look()
-		all, _ := x.found.list()
-		o.recovered = len(all) == 0 || allOver(all)
+		x.found.Look()
+		all, _ := x.found.List()
+		o.recovered = len(all) == 0 || findings.AllOver(all)
 		x.story.mark(&x.story.to)
 		o.again = x.story.to.Acked > x.story.from.Acked
 	}
@@ -191,7 +168,7 @@ func (x *self) hang(ctx context.Context, o *outcome) error {
 // follow looks at the findings until the subject ends, the time is up, or a
 // fault has happened, was found, and a moment has passed.
 func (x *self) follow(ctx context.Context, up <-chan time.Time) error {
-	tick := time.NewTicker(watchPeriod)
+	tick := time.NewTicker(findings.Period)
 	defer tick.Stop()
 	var enough <-chan time.Time
 	for {
@@ -206,9 +183,9 @@ func (x *self) follow(ctx context.Context, up <-chan time.Time) error {
 			return nil
 		case <-tick.C:
 		}
-		x.found.look()
-		all, _ := x.found.list()
-		if enough == nil && x.s.hangs && x.story.stalled() && len(stuckOnly(all)) > 0 {
+		x.found.Look()
+		all, _ := x.found.List()
+		if enough == nil && x.s.hangs && x.story.stalled() && len(findings.StuckOnly(all)) > 0 {
 			enough = time.After(linger)
 		}
 	}

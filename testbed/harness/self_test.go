@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lifesign-go/lifesign/testbed/internal/findings"
 	"github.com/lifesign-go/lifesign/testbed/internal/report"
 	"github.com/lifesign-go/lifesign/testbed/internal/subject"
 )
@@ -85,25 +86,25 @@ func TestListen(t *testing.T) {
 }
 
 func TestLocate(t *testing.T) {
-	f := readFindings(t, "nats7458.jsonl")[0].finding
-	f.Chain[0].Stack = []frame{{Func: "x/y.(*T).m", File: "/a/y/t.go", Line: 3}}
+	f := readFindings(t, "nats7458.jsonl")[0].Finding
+	f.Chain[0].Stack = []findings.Frame{{Func: "x/y.(*T).m", File: "/a/y/t.go", Line: 3}}
 	place := func(at, fn string) subject.Place { return subject.Place{At: []string{at}, Func: []string{fn}} }
 	tests := []struct {
 		name   string
 		places []subject.Place
-		want   precision
+		want   findings.Precision
 	}{
-		{"all lines", readAgain.places(), operation},
-		{"a line of several", []subject.Place{{At: []string{"a.go:1", "server/stream.go:1339"}, Func: []string{"f"}}}, operation},
-		{"another line of the function", []subject.Place{place("server/stream.go:1", "(*stream).lastSeq")}, function},
-		{"one of two functions", []subject.Place{place("a.go:1", "(*stream).lastSeq"), place("b.go:1", "f")}, chain},
-		{"a line on the stack", []subject.Place{place("y/t.go:3", "f")}, chain},
-		{"a function on the stack", []subject.Place{place("y/t.go:4", "(*T).m")}, chain},
-		{"elsewhere", []subject.Place{place("z/t.go:4", "(*T).n")}, process},
+		{"all lines", readAgain.places(), findings.Operation},
+		{"a line of several", []subject.Place{{At: []string{"a.go:1", "server/stream.go:1339"}, Func: []string{"f"}}}, findings.Operation},
+		{"another line of the function", []subject.Place{place("server/stream.go:1", "(*stream).lastSeq")}, findings.Function},
+		{"one of two functions", []subject.Place{place("a.go:1", "(*stream).lastSeq"), place("b.go:1", "f")}, findings.Chain},
+		{"a line on the stack", []subject.Place{place("y/t.go:3", "f")}, findings.Chain},
+		{"a function on the stack", []subject.Place{place("y/t.go:4", "(*T).m")}, findings.Chain},
+		{"elsewhere", []subject.Place{place("z/t.go:4", "(*T).n")}, findings.Process},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := locate(f, tt.places); got != tt.want {
+			if got := findings.Locate(f, tt.places); got != tt.want {
 				t.Errorf("locate = %s, want %s", got, tt.want)
 			}
 		})
@@ -113,18 +114,18 @@ func TestLocate(t *testing.T) {
 func TestGradeOfSubjects(t *testing.T) {
 	second := int64(time.Second)
 	found := readFindings(t, "nats7458.jsonl")[:1] // at 10.48 s
-	over := append([]seen{}, found[0], found[0])
-	over[1].Verdict = working
+	over := append([]findings.Seen{}, found[0], found[0])
+	over[1].Verdict = findings.Working
 	right := &subject.Case{Ought: subject.Ought{Places: readAgain.places()}}
 	silent := &subject.Case{Ought: subject.Ought{Places: readAgain.places(), Note: "nobody can know"}}
 	disk := &subject.Case{Disk: true, Ought: right.Ought}
-	run := func(c *subject.Case, fault int64, found []seen) outcome {
+	run := func(c *subject.Case, fault int64, found []findings.Seen) outcome {
 		o := outcome{scenario: scenario{self: c, hangs: true}, found: found}
 		o.load.stall = &report.Line{LastAck: fault}
 		return o
 	}
 	recovered := run(disk, 10*second, over)
-	recovered.again, recovered.recovered = true, allOver(over)
+	recovered.again, recovered.recovered = true, findings.AllOver(over)
 	tests := []struct {
 		name string
 		o    outcome

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/lifesign-go/lifesign/testbed/internal/findings"
 )
 
 // table prints outcomes as they come; the lines of one case stand together.
@@ -23,22 +25,22 @@ func newTable(w io.Writer) *table {
 }
 
 func (t *table) add(o outcome) {
-	row := row{name: o.scenario.name, found: "none", by: "-", class: "-", seconds: "-", named: "-", ought: "nothing", grade: nothing}
+	row := row{name: o.scenario.name, found: "none", by: "-", class: "-", seconds: "-", named: "-", ought: "nothing", grade: findings.Nothing}
 	places := o.scenario.ought()
 	if len(places) > 0 {
-		row.ought = ought(places)
+		row.ought = findings.Ought(places)
 	}
 	if o.scenario.alone {
 		row.found, row.named = "-", fmt.Sprintf("/healthz says %d", o.health)
 	}
-	if stuck := stuckOnly(o.found); len(stuck) > 0 {
-		f := stuck[0].finding
-		row.found, row.by, row.class, row.named = f.Verdict, f.first(), f.Class, named(f)
+	if stuck := findings.StuckOnly(o.found); len(stuck) > 0 {
+		f := stuck[0].Finding
+		row.found, row.by, row.class, row.named = f.Verdict, f.First(), f.Class, named(f)
 		if more := len(stuck) - 1; more > 0 {
 			row.found += fmt.Sprintf(" +%d", more)
 		}
 		if len(places) > 0 {
-			row.grade = locate(f, places)
+			row.grade = findings.Locate(f, places)
 		}
 	}
 	if d, ok := o.took(); ok {
@@ -52,7 +54,7 @@ func (t *table) add(o outcome) {
 // row is a line of the table.
 type row struct {
 	name, found, by, class, seconds, named, ought string
-	grade                                         precision
+	grade                                         findings.Precision
 	result                                        string
 }
 
@@ -88,11 +90,11 @@ func (t *table) mark(wrong []string) string {
 }
 
 // named lists what f names, each place once.
-func named(f finding) string {
+func named(f findings.Finding) string {
 	var parts []string
 	seen := map[string]bool{}
-	for _, m := range f.mentions() {
-		part := string(m.role) + " " + m.step.at()
+	for _, m := range f.Mentions() {
+		part := string(m.Role) + " " + m.Step.At()
 		if !seen[part] {
 			seen[part] = true
 			parts = append(parts, part)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,6 +29,8 @@ type Options struct {
 	Dir      string    // an empty directory for its store, its log and the findings
 	Binary   string    // the server
 	Lifesign string    // the command to run it with, "" to run it alone
+	Command  []string  // or the whole command line before the server's, which names the file of findings itself
+	Store    string    // for its store, if not below Dir
 	Weave    *Module   // with Lifesign and without Binary: the subject that lifesign is to weave now
 	Env      []string  // of the server beside its own, NAME=VALUE
 	Stderr   io.Writer // lifesign's
@@ -75,8 +78,15 @@ func command(ctx context.Context, o Options, findings, portsDir string) *exec.Cm
 	} else {
 		args = []string{o.Binary}
 	}
+	if len(o.Command) > 0 {
+		args = append(slices.Clone(o.Command), o.Binary)
+	}
+	store := o.Store
+	if store == "" {
+		store = filepath.Join(o.Dir, "store")
+	}
 	args = append(args, "-a", "127.0.0.1", "-p", "-1", "-m", "-1", "-js",
-		"-sd", filepath.Join(o.Dir, "store"), "-l", filepath.Join(o.Dir, "server.log"), "--ports_file_dir", portsDir)
+		"-sd", store, "-l", filepath.Join(o.Dir, "server.log"), "--ports_file_dir", portsDir)
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), o.Env...)
 	cmd.Stderr = o.Stderr
