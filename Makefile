@@ -10,6 +10,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 BIN         := $(CURDIR)/bin
 TESTBED     := cd testbed && export GOWORK=off &&
 HARNESS     := $(BIN)/harness -bin $(BIN) -subjects testbed
+MIMICS      := $(BIN)/mimics -bin $(BIN) -subjects testbed
 HANG        := $(BIN)/hang -bin $(BIN) -subjects testbed
 BENCHSTAT   := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 FUZZTIME    ?= 10s
@@ -18,7 +19,7 @@ FUZZTIME    ?= 10s
 START   := $(shell date +%s)
 section = @printf '\n== %s (%d s after the start)\n' "$(1)" $$(( $$(date +%s) - $(START) ))
 
-.PHONY: help build rig demo test quick vet fuzz testbed controls kernels soak bench buildcost tidy oops cputime arm64 clean observe-table observe-healthy observe-unchanged
+.PHONY: help build rig demo test quick vet fuzz testbed mimics controls kernels soak bench buildcost tidy oops cputime arm64 clean observe-table observe-healthy observe-unchanged
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 20
@@ -29,7 +30,7 @@ build: ## build bin/lifesign
 
 # The rig is the testbed's own programs: the load and what judges lifesign.
 rig: build
-	$(TESTBED) go build -o $(BIN)/ ./natsload ./hungfs ./cutproxy ./harness ./kernels ./natsbench ./workbench ./hookbench ./hang ./hang/programs/gohang
+	$(TESTBED) go build -o $(BIN)/ ./natsload ./hungfs ./cutproxy ./harness ./mimics ./kernels ./natsbench ./workbench ./hookbench ./hang ./hang/programs/gohang
 
 demo: rig ## find the deadlock of nats-server 2.12.1 under load, in about a minute
 	$(HARNESS) -demo
@@ -70,6 +71,10 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 
 testbed: rig ## real programs with real faults, their mended twins, stops and starvation
 	$(HARNESS)
+
+mimics: rig ## what mimic checkers find, and who else does: disks and networks that go wrong in every way, mimics on and off
+	$(MIMICS) -unnoticed
+	$(MIMICS) $(MIMICKED)
 
 controls: rig ## real systems without a fault under full load, stopped, starved and collecting: 10 minutes each
 	$(HARNESS) -controls 10m

@@ -1,0 +1,3 @@
+module github.com/lifesign-go/lifesign/testbed/inotify
+
+go 1.26.0
