@@ -71,7 +71,7 @@ type Step struct {
 // Finding is a verdict tied to a place. What was found stuck and goes on again is
 // told by another finding of the same episode, with the verdict working.
 type Finding struct {
-	Episode  uint64     `json:"episode"` // counts what was found in this process, from 1
+	Episode  uint64     `json:"episode"` // counts what was found in this process, from 1; what mimics have found from above 1<<32
 	Verdict  Verdict    `json:"verdict"`
 	Class    Class      `json:"class"`
 	What     string     `json:"what"`             // one sentence

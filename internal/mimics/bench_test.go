@@ -38,3 +38,27 @@ func BenchmarkStep(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkMarks is the cost of what ten thousand goroutines are in: all of them for
+// long in calls that no mimic does, the dearest there is, or in channels, as most.
+func BenchmarkMarks(b *testing.B) {
+	for _, kind := range []event.Kind{event.Call, event.Receive} {
+		b.Run(string(kind), func(b *testing.B) {
+			j := New(Config{})
+			j.Step(1e9, 0, []event.Mimic{{Deed: event.DoSync, Site: siteOf("sync"), Region: siteOf("run"), Path: "/data/x"}}, nil)
+			gs := make([]event.Goroutine, 10000)
+			for i := range gs {
+				site := siteOf(fmt.Sprint("op", i%100))
+				site.Line += 100 + i%100
+				site.Kind = kind
+				gs[i] = event.Goroutine{ID: uint64(i), Records: []event.Record{{Site: site, Since: 1}}, Regions: []event.RegionMark{{Site: siteOf("run"), Count: 7}}}
+			}
+			b.ReportAllocs()
+			b.ResetTimer()
+			for i := 0; i < b.N; i++ {
+				j.Marks(gs)
+				j.Step(1e9+int64(i+1)*1e8, 0, nil, nil)
+			}
+		})
+	}
+}

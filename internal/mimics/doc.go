@@ -79,7 +79,7 @@
 //     budget for what the network does, unless the program itself agrees. What hangs
 //     and moves is slow, and that it ends refutes everything.
 //  16. Wrong, inferred: it fails again and again with the same error, which is one that
-//     speaks for itself (ENOSPC, EROFS, EIO, EDQUOT, ESTALE), or meets another place as
+//     speaks for itself (ENOSPC, EIO, EDQUOT, ESTALE, and EROFS where it has succeeded before), or meets another place as
 //     well, or the program itself. For what the network does the fallback is the budget, and
 //     the program must have met it twice. What an author's function says three times
 //     in a row is wrong on its author's word.

@@ -225,6 +225,7 @@ func (j *Judge) ended(e *errand) {
 		return
 	}
 	told := s.inquiry != nil && s.inquiry.verdict == event.Stuck
+	s.worked = s.worked || o.End == event.Done
 	if o.End == event.Done && e.epoch == j.clock.epoch && !told {
 		s.usual.add(o.Took, j.clock.honest)
 	}

@@ -63,12 +63,6 @@ type word struct {
 	honest int64
 }
 
-// mark is what the vitals page shows of the program's own operation at the site.
-type mark struct {
-	since     int64 // CLOCK_MONOTONIC; 0 if it is in none
-	goroutine uint64
-}
-
 // suspect opens an inquiry about an errand.
 func (j *Judge) suspect(s *subject, k kind, e *errand) {
 	// It may have waited in the helper before it was begun.

@@ -62,6 +62,7 @@ type Judge struct {
 
 	clock     clock
 	places    map[event.Site]*place
+	lines     map[int]bool // of the places
 	subjects  map[subjectKey]*subject
 	order     []*subject // in the order in which they came
 	works     map[workKey]*work
@@ -99,6 +100,7 @@ func New(c Config) *Judge {
 		subjects:   map[subjectKey]*subject{},
 		works:      map[workKey]*work{},
 		byID:       map[uint64]*errand{},
+		lines:      map[int]bool{},
 	}
 	if j.rate <= 0 {
 		j.rate = 50
@@ -145,53 +147,6 @@ func (j *Judge) Step(now, late int64, mimics []event.Mimic, outcomes []event.Out
 	j.counts.Void = j.clock.void
 	j.act.Counts = j.counts
 	return j.act
-}
-
-// Marks tells what the program's goroutines are in, as the vitals page shows it: the
-// program's own word on what is suspected, where it stands itself, and how often
-// regions run. It is optional, and belongs before the step of the same instant.
-func (j *Judge) Marks(goroutines []event.Goroutine) {
-	for _, q := range j.inquiries {
-		q.marks = mark{}
-	}
-	count := j.clock.honest-j.counted >= j.interval
-	if count {
-		j.counted = j.clock.honest
-	}
-	sums := map[*place]uint64{}
-	for i := range goroutines {
-		g := &goroutines[i]
-		// Who has just come there, or waits for work, says nothing: most do.
-		if r, ok := g.Waits(); ok && r.Site.Kind == event.Call && !r.Site.Idle && j.clock.now-r.Since >= j.floor {
-			if p := j.places[r.Site]; p != nil {
-				j.stands(p, mark{since: r.Since, goroutine: g.ID})
-			}
-		}
-		for k := 0; count && k < len(g.Regions); k++ {
-			if p := j.places[g.Regions[k].Site]; p != nil {
-				sums[p] += g.Regions[k].Count
-			}
-		}
-	}
-	for p, sum := range sums {
-		if sum > p.count && p.count > 0 { // it falls when a goroutine ends
-			p.runs += sum - p.count
-		}
-		p.count = sum
-	}
-}
-
-// stands notes that the program stands in an operation.
-func (j *Judge) stands(p *place, m mark) {
-	p.stands = true
-	j.standing = append(j.standing, p)
-	for _, q := range j.inquiries {
-		for _, one := range q.places {
-			if one == p && (q.marks.since == 0 || m.since < q.marks.since) {
-				q.marks = m
-			}
-		}
-	}
 }
 
 // Stuck says what is the case now of what was told: the gravest verdict, "" if all

@@ -43,6 +43,7 @@ func (j *Judge) place(site *event.Site) *place {
 	if p == nil && len(j.places) < maxPlaces {
 		p = &place{site: *site}
 		j.places[*site] = p
+		j.lines[site.Line] = true
 	}
 	return p
 }
@@ -84,6 +85,7 @@ type subject struct {
 	rest   int64 // not before that
 	device string
 
+	worked  bool // it has succeeded at some time
 	usual   history
 	looks   looks
 	away    map[event.Where]*errand // second looks that have not ended
