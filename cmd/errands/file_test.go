@@ -245,6 +245,16 @@ func TestLocksAndLeasesStay(t *testing.T) {
 	want(t, do(t, h, errand(event.DoWrite, leased)), event.Done, "", "")
 }
 
+// fanotify's marks count as well: on an inode, and on a whole mount.
+func TestFanotify(t *testing.T) {
+	dir := t.TempDir()
+	name := file(t, dir, "file")
+	h := helperOf(t, start(t, "fanotify", dir, "inode").Process.Pid)
+	want(t, do(t, h, errand(event.DoSync, name)), event.Done, "", "the program watches "+dir+": done in")
+	h = helperOf(t, start(t, "fanotify", dir, "mount").Process.Pid)
+	want(t, do(t, h, errand(event.DoSync, name)), event.Unable, "", "the file system was asked about itself alone")
+}
+
 // The marks of a program with many descriptors are found, and rarely looked for.
 func TestManyDescriptors(t *testing.T) {
 	dir := t.TempDir()

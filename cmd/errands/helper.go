@@ -44,6 +44,7 @@ type Counts struct {
 	DiskTime                     time.Duration // of errands where the program is
 	Starts, Deaths               uint64        // of helpers
 	Left                         int           // helpers that were killed and hang in the kernel
+	Why                          string        // what the last one that was Unable was told
 	Lacks                        string        // in what the helper is not where the program is, "" if in nothing
 }
 
@@ -174,6 +175,7 @@ func (h *Helper) tell(o event.Outcome) {
 		h.counts.Differ++
 	case event.Unable:
 		h.counts.Unable++
+		h.counts.Why = o.Text
 	}
 	if len(h.outcomes) == maxOutcomes {
 		h.counts.Lost++

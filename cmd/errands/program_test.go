@@ -41,6 +41,18 @@ func program(mode string, args []string) error {
 			return err
 		}
 		defer runtime.KeepAlive(f)
+	case "fanotify":
+		fd, err := unix.FanotifyInit(unix.FAN_CLASS_NOTIF|unix.FAN_CLOEXEC, unix.O_RDONLY)
+		if err != nil {
+			return err
+		}
+		flags := uint(unix.FAN_MARK_ADD)
+		if args[1] == "mount" {
+			flags |= unix.FAN_MARK_MOUNT
+		}
+		if err := unix.FanotifyMark(fd, flags, unix.FAN_OPEN|unix.FAN_MODIFY, unix.AT_FDCWD, args[0]); err != nil {
+			return err
+		}
 	case "many": // has a file open many times
 		for i := 0; i < 10000; i++ {
 			if _, err := unix.Open(args[0], unix.O_RDONLY, 0); err != nil {

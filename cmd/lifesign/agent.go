@@ -106,7 +106,9 @@ func (a *agent) close() {
 		a.threads.Close()
 	}
 	if a.mimics != nil {
-		a.mimics.close()
+		if text := a.mimics.close(); text != "" && a.tell.all {
+			a.tell.say(text)
+		}
 	}
 	a.machine.Close()
 	a.page.Close()

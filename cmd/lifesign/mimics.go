@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/lifesign-go/lifesign/cmd/errands"
@@ -73,10 +74,24 @@ func (m *mimicry) add(v *page.Verdict) {
 	}
 }
 
-func (m *mimicry) close() {
-	if m.helper != nil {
-		m.helper.Close()
+// close ends the helper. It returns what was done, "" if nothing was.
+func (m *mimicry) close() string {
+	if m.helper == nil {
+		return ""
 	}
+	m.helper.Close()
+	c := m.helper.Counts()
+	text := fmt.Sprintf("mimics: %d operations done again beside it, in %v of its disks' time", c.Done+c.Failed+c.Differ, c.DiskTime.Round(time.Millisecond))
+	if c.Unable > 0 {
+		text += fmt.Sprintf("; %d not done, the last because %s", c.Unable, c.Why)
+	}
+	if c.Hung > 0 {
+		text += fmt.Sprintf("; %d hung", c.Hung)
+	}
+	if c.Lacks != "" {
+		text += "; " + c.Lacks
+	}
+	return text
 }
 
 // mimic has what the mimic checkers came to judged, and tells what follows.

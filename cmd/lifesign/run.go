@@ -41,7 +41,8 @@ are:
                    matches this regular expression; may be repeated. They are in
                    the JSON file, as muted
   -all             also report what takes no action: waits that last long and are
-                   slow, or of which lifesign cannot tell
+                   slow, or of which lifesign cannot tell; and at the end, what
+                   mimics have done
   -mimics on|off   do some of the program's own operations again, beside it, to
                    notice a bad disk or network before it does; on if it is not
                    given. Only a woven program has what that takes
