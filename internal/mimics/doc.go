@@ -90,7 +90,10 @@
 //     minutes, whatever succeeds in between: silent corruption is nothing that a program
 //     tolerates.
 //  18. Stuck, inferred: a connection is silent for four times the floor, and new ones to
-//     the same address fail or hang for the window; either speaks for the other. A connection alone, a listener that
+//     the same address fail or hang for the window; either speaks for the other. That is
+//     asked only of connections that the program has made: at the other end of one that
+//     it has accepted nobody listens. By its ports, or by what the program dials elsewhere,
+//     it must be clear that it has made it. A connection alone, a listener that
 //     is full, a pool that is exhausted, and a checker or a function of the author's
 //     that has panicked are unknown.
 //  19. Unknown: what lasts for the fallback budget and has no agreeing word, or

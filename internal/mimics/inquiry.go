@@ -51,10 +51,11 @@ type inquiry struct {
 	dialt int64 // when the first of them did
 	marks mark
 
-	places  []*place      // its own, and others' that do the same work
-	verdict event.Verdict // that was told; "" if none was
-	lost    bool          // what was told can no longer be tried
-	ep      *episode
+	accepted bool          // it is a connection that the program may have accepted: it is not dialled
+	places   []*place      // its own, and others' that do the same work
+	verdict  event.Verdict // that was told; "" if none was
+	lost     bool          // what was told can no longer be tried
+	ep       *episode
 }
 
 // word is what a validator said.
@@ -90,7 +91,7 @@ func (j *Judge) suspect(s *subject, k kind, e *errand) {
 func (j *Judge) suspectLook(s *subject, k kind) {
 	l := &s.looks
 	j.open(&inquiry{
-		s: s, kind: k, since: l.at, began: l.honest, opened: l.honest, mimic: l.before,
+		s: s, kind: k, since: l.at, began: l.honest, opened: l.honest, mimic: l.before, accepted: k == silent && j.accepted(s),
 		words: map[event.Where]word{}, asked: map[event.Where]int64{},
 	})
 }
@@ -337,7 +338,7 @@ func (j *Judge) follow(q *inquiry) {
 		j.repeat(q, q.s.mimic)
 		return
 	}
-	if q.kind == silent && q.s.away[event.Here] == nil && j.clock.honest-q.asked[event.Here] >= j.interval && j.mayLook() {
+	if q.kind == silent && !q.accepted && q.s.away[event.Here] == nil && j.clock.honest-q.asked[event.Here] >= j.interval && j.mayLook() {
 		q.asked[event.Here] = j.clock.honest
 		j.begin(q.s, event.Here, q.as(event.Here), true, q)
 	}

@@ -1,6 +1,7 @@
 package mimics
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/lifesign-go/lifesign/event"
@@ -15,7 +16,7 @@ func (q *inquiry) validators() []event.Where {
 	case event.DoDial, event.DoHandshake:
 		return []event.Where{event.Loopback}
 	case event.SeeConnection, event.SeeListener:
-		if q.mimic.Address == "" {
+		if q.mimic.Address == "" || q.accepted {
 			return nil
 		}
 		return []event.Where{event.Loopback, event.Here}
@@ -330,7 +331,7 @@ func (j *Judge) judgeLooked(q *inquiry, c controlWord) {
 	age := j.clock.honest - l.honest
 	n, _ := q.ownFailures(j)
 	switch {
-	case q.kind == silent && c == controlGood && age >= uncounted*j.floor && j.unreachable(q):
+	case q.kind == silent && !q.accepted && c == controlGood && age >= uncounted*j.floor && j.unreachable(q):
 		j.tell(q, event.Stuck, event.Inferred)
 	case q.kind == refusing && l.panicked():
 		j.tell(q, event.Unknown, event.Undecided)
@@ -345,6 +346,43 @@ func (j *Judge) judgeLooked(q *inquiry, c controlWord) {
 	case age >= j.fallback:
 		j.tell(q, event.Unknown, event.Undecided)
 	}
+}
+
+// ephemeral is from what port on the kernel gives ports to those that connect, unless
+// it is told otherwise (net.ipv4.ip_local_port_range).
+const ephemeral = 32768
+
+// accepted reports whether a connection may be one that the program has accepted: then
+// nobody listens at its other end, and that it cannot be dialled says nothing. It is one
+// that the program has made if the program dials that address elsewhere, or if its
+// ports are such, and no other connection and no listener has the same one here.
+func (j *Judge) accepted(s *subject) bool {
+	m := &s.mimic
+	local := m.Numbers["local"]
+	outgoing := local >= ephemeral && port(m.Address) < ephemeral
+	for _, other := range j.order {
+		o := &other.mimic
+		switch other.deed {
+		case event.DoDial, event.DoHandshake:
+			if o.Address == m.Address {
+				return false
+			}
+		case event.SeeListener:
+			outgoing = outgoing && port(o.Address) != local
+		case event.SeeConnection:
+			outgoing = outgoing && (o.Numbers["local"] != local || o.Address == m.Address)
+		}
+	}
+	return !outgoing
+}
+
+// port returns the port of an address, more than there is if it has none.
+func port(address string) int64 {
+	n, err := strconv.ParseUint(address[strings.LastIndexByte(address, ':')+1:], 10, 16)
+	if err != nil {
+		return 1 << 16
+	}
+	return int64(n)
 }
 
 // unreachable reports whether new connections to the same address fail, or hang,

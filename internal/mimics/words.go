@@ -59,6 +59,9 @@ func (j *Judge) what(q *inquiry, v event.Verdict) string {
 		text := fmt.Sprintf("%s fails with %s, %s in a row in %s", op, j.problem(&q.out), times(q.bad+1), span(q.badAt-q.began))
 		return text + j.program(q, "fails")
 	case differing:
+		if q.s.deed == event.DoSync {
+			op = "what is made durable by " + op
+		}
 		text := fmt.Sprintf("%s is not kept: what is read back differs, %s", op, times(len(q.s.differs)))
 		if q.lastBad.End == event.Differ {
 			text += " (" + j.scrub(q.lastBad.Text) + ")"
