@@ -31,8 +31,8 @@ func (v *visitor) call(n *ast.CallExpr) {
 	}
 	o := &op{site: v.site(event.Call, at, name), rewrite: rewrite, why: r.why}
 	o.site.Leaves = r.leaves
+	v.noteError(o, n)
 	v.mimic(o, n, r)
-	o.rewrite.Err = v.errorOf(n, rewrite.Form)
 	switch {
 	case r.wait == always:
 		o.idle(r.why)

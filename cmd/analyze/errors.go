@@ -7,34 +7,39 @@ import (
 
 var errorType = types.Universe.Lookup("error").Type()
 
-// errorOf returns what Rewrite.Err is for the call n, the node visited, in this
-// form: the error must be exactly one, or what is compared with nil is
-// something else.
-func (v *visitor) errorOf(n *ast.CallExpr, form Form) string {
-	if v.names.redeclared["nil"] {
-		return ""
-	}
+// noteError finds where the error of the call n, the operation o, is to be had:
+// in a variable that a statement assigns it to; else, if it is all that the call
+// results in, by making the call an expression. What is compared with nil must
+// be exactly an error.
+func (v *visitor) noteError(o *op, n *ast.CallExpr) {
+	r := &o.rewrite
+	results, several := v.info.TypeOf(n).(*types.Tuple)
 	last := v.info.TypeOf(n)
-	if tuple, ok := last.(*types.Tuple); ok {
-		if tuple.Len() == 0 {
-			return ""
-		}
-		last = tuple.At(tuple.Len() - 1).Type()
+	if several && results.Len() > 0 {
+		last = results.At(results.Len() - 1).Type()
 	}
 	if last == nil || !types.Identical(last, errorType) {
-		return ""
+		return
 	}
-	switch form {
-	case Expression:
-		return "error"
+	switch r.Form {
 	case Statement, Hoist:
-		if id := v.assigned(); id != nil && id.Name != "_" {
-			if obj := v.info.ObjectOf(id); obj != nil && types.Identical(obj.Type(), errorType) {
-				return id.Name
+		id := v.assigned()
+		switch {
+		case id != nil && id.Name != "_" && v.isError(id):
+			if !v.names.redeclared["nil"] {
+				r.Err = id.Name
 			}
+		case !several && !r.Open:
+			*r = Rewrite{Form: Expression, Start: v.offset(n.Pos()), Cut: v.offset(n.Pos()), End: v.offset(n.End()), Err: "error"}
 		}
+	case Expression:
+		r.Err = "error"
 	}
-	return ""
+}
+
+func (v *visitor) isError(id *ast.Ident) bool {
+	obj := v.info.ObjectOf(id)
+	return obj != nil && types.Identical(obj.Type(), errorType)
 }
 
 // assigned returns the identifier that the last result of the call visited is

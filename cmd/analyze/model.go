@@ -131,7 +131,8 @@ const (
 	// that waits for ever.
 	Select Form = "select"
 
-	// Statement is a call that is a statement, or what a simple statement assigns:
+	// Statement is a call that is a statement, or what a simple statement assigns,
+	// unless its one result is an error that goes to no variable of its own:
 	// `n, err := f.Write(b)` → `lsrt.Enter(lsbase+1); n, err := f.Write(b);
 	// lsrt.Exit(lsbase+1)`. With Open it is a return statement, and nothing is put
 	// behind it. What it takes is captured first, behind Enter:
