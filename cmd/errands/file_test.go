@@ -146,6 +146,18 @@ func TestFailures(t *testing.T) {
 	want(t, do(t, h, errand(event.DoWrite, name)), event.Failed, "EROFS", "")
 	want(t, do(t, h, errand(event.DoRead, name)), event.Done, "", "")
 
+	// A file that is mounted by itself, as containers have it: what is beside it is of
+	// another disk.
+	alone := file(t, t.TempDir(), "alone")
+	if err := unix.Mount(filepath.Join(full, "file"), alone, "", unix.MS_BIND, ""); err != nil {
+		t.Fatal(err)
+	}
+	o := do(t, h, errand(event.DoWrite, alone))
+	if err := unix.Unmount(alone, 0); err != nil {
+		t.Error(err)
+	}
+	want(t, o, event.Unable, "", "by itself")
+
 	// Nothing is held: what the tests have mounted is unmounted, without force, while
 	// the helpers run.
 	gone := mount("", "tmpfs", 0, "")

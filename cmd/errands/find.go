@@ -141,11 +141,13 @@ func (j *job) home(kept bool) (spot, error) {
 	if !path.IsAbs(name) {
 		return spot{}, unable("where its file is is not known")
 	}
+	var mount uint64
 	if kept {
 		file, err := j.same(name)
 		if err != nil {
 			return file, err
 		}
+		mount = mountOf(file.fd)
 		if !file.is(unix.S_IFREG) {
 			return file, unable(name + " is not a regular file")
 		}
@@ -155,10 +157,25 @@ func (j *job) home(kept bool) (spot, error) {
 	if err == nil && !dir.is(unix.S_IFDIR) {
 		err = unable(dir.name + " is not a directory")
 	}
+	if on := mountOf(dir.fd); err == nil && mount != 0 && on != mount {
+		// As containers have it with single files: the directory is of another disk.
+		err = unable(name + " is mounted into " + dir.name + " by itself")
+	}
 	if err == nil {
 		j.tell(dir, "")
 	}
 	return dir, err
+}
+
+// mountOf returns the number of the mount that a file is on, 0 if it is not known: before
+// Linux 5.8. Its device would not do: on an overlay a file can have another than its
+// directory.
+func mountOf(fd int) uint64 {
+	var st unix.Statx_t
+	if fd < 0 || unix.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_MNT_ID, &st) != nil || st.Mask&unix.STATX_MNT_ID == 0 {
+		return 0
+	}
+	return st.Mnt_id
 }
 
 // same finds the program's file, if it is still the one that the program has open.
