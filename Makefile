@@ -102,9 +102,9 @@ bench: rig ## what the hooks cost: in nanoseconds, and for NATS
 	for i in $$(seq 60); do $(BIN)/hook.test -test.run '^$$' -test.bench . -test.benchtime 1ms -test.count 2; done | $(BIN)/hookbench
 	$(call section,NATS woven against plain)
 	$(BIN)/natsbench -bin $(BIN) -subjects testbed
-	$(call section,programs that are their own load woven against plain)
+	$(call section,programs that are their own load: plain, woven with mimics off, and on)
 	$(BIN)/workbench -bin $(BIN) -subjects testbed
-	go run $(BENCHSTAT) $(BIN)/plain.txt $(BIN)/woven.txt
+	go run $(BENCHSTAT) $(BIN)/plain.txt $(BIN)/off.txt $(BIN)/woven.txt
 
 buildcost: build ## what weaving adds to the time of a build, cold and after a change
 	.ci/buildcost $(BIN)/lifesign

@@ -191,10 +191,9 @@ func (s *stage) story(ctx context.Context, o *outcome) error {
 	if err := s.healthy(ctx, f.before); err != nil {
 		return err
 	}
-	if o.trial.dies { // with all the time until its next work
+	if o.trial.dies { // with all the time until its next work, and the mimic of the last to come
 		done := s.work.Load()
 		s.until(ctx, starting, func() bool { return s.work.Load() > done })
-		s.until(ctx, time.Second, func() bool { return false })
 	}
 	for _, m := range s.makers {
 		at, err := m.Tell(ctx, f.command, f.word)

@@ -101,9 +101,9 @@ var (
 		{subject: "etcd", on: wire, load: []string{"-rate", "20"}, names: []string{"(*streamWriter).run", "(*streamReader).run", "(*pipeline).post", "(*pipeline).handle"}},
 		{subject: nats, on: wire, load: natsFlags, names: []string{"(*client).flushOutbound", "(*client).readLoop", "(*client).writeLoop"}},
 	}
-	// Who ends when its log cannot be written: work every ten seconds leaves time
-	// for a mimic to be there first.
-	rarely = map[string][]string{"etcd": {"-rate", "0.4"}, "raft503": {"-rate", "0.1"}}
+	// Who ends when its log cannot be written: work every five seconds leaves time
+	// for the mimic of the last one to be there before the next.
+	rarely = map[string][]string{"etcd": {"-rate", "0.8"}, "raft503": {"-rate", "0.2"}}
 )
 
 // alsoWoven is woven beside a subject's scope: what its files are written by.

@@ -1,10 +1,11 @@
 // Command workbench measures what watching costs the subjects that are their
-// own load: the same program, plain and woven with lifesign beside it, in
-// alternating runs. Throughput is taken at full load, latency and CPU time at a
-// rate that leaves the machine mostly idle, with the agent's CPU time counted
-// in. What starting takes is left out: who watches a server starts once. It writes a file of benchmark lines for each of the two, to be compared
-// with benchstat, and prints the medians and the spread of the ratios of
-// neighbouring runs. It only reports: on a shared machine one percent cannot be
+// own load: the same program, plain, and woven with lifesign beside it, without
+// mimics and with them, in alternating runs. Throughput is taken at full load, latency and CPU time at a
+// rate that leaves the machine mostly idle, with the CPU time of the agent and of its
+// helper counted in. What starting takes is left out: who watches a server starts
+// once. It writes a file of benchmark lines for each of the three, to be compared
+// with benchstat, and prints the medians, the spread of the ratios of neighbouring
+// runs, and what the helper, which does what mimics come to, reads and writes. It only reports: on a shared machine one percent cannot be
 // enforced.
 package main
 
@@ -62,7 +63,11 @@ var loads = []load{
 	{"HTTPServer", "httpserver", "4000"},
 }
 
-// program is a subject's program, plain or woven.
+// ways is in how many ways a program is run: plain, and woven with the mimics off
+// and on.
+const ways = 3
+
+// program is a subject's program, in one of these ways.
 type program struct {
 	argv []string
 	out  io.Writer // of benchmark lines
@@ -73,9 +78,9 @@ func (f flags) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%-12s %-16s %12s %12s  %7s  %-15s %s\n", "load", "measure", "plain", "woven", "ratio", "spread", "wanted")
-	var files [2]*os.File
-	for i, name := range []string{"plain.txt", "woven.txt"} {
+	fmt.Printf("%-12s %-16s %12s %12s %12s  %7s  %-15s %-7s %s\n", "load", "measure", "plain", "mimics off", "mimics on", "ratio", "spread", "wanted", "on/off")
+	var files [ways]*os.File
+	for i, name := range []string{"plain.txt", "off.txt", "woven.txt"} {
 		if files[i], err = os.Create(filepath.Join(bin, name)); err != nil {
 			return fmt.Errorf("make a file for benchstat: %w", err)
 		}
@@ -97,7 +102,11 @@ func (f flags) run(ctx context.Context) error {
 		if _, err := m.Woven(ctx, lifesign, woven); err != nil {
 			return err
 		}
-		programs := [2]program{{[]string{plain}, files[0]}, {[]string{lifesign, "run", "--", woven}, files[1]}}
+		programs := [ways]program{
+			{[]string{plain}, files[0]},
+			{[]string{lifesign, "run", "-mimics", "off", "--", woven}, files[1]},
+			{[]string{lifesign, "run", "-mimics", "on", "--", woven}, files[2]},
+		}
 		if err := f.compare(ctx, l, programs); err != nil {
 			return fmt.Errorf("%s: %w", l.name, err)
 		}
@@ -105,13 +114,13 @@ func (f flags) run(ctx context.Context) error {
 	return nil
 }
 
-// compare runs both programs in turn, and changes who comes first from round to
+// compare runs the programs in turn, and changes who comes first from round to
 // round, so that a machine that grows warm or tired favours nobody.
-func (f flags) compare(ctx context.Context, l load, programs [2]program) error {
-	var full, idle [2][]run
+func (f flags) compare(ctx context.Context, l load, programs [ways]program) error {
+	var full, idle [ways][]run
 	for i := range f.rounds {
 		for j := range programs {
-			k := (i + j) % 2
+			k := (i + j) % ways
 			p := programs[k]
 			r, err := f.once(ctx, p)
 			if err != nil {
@@ -129,20 +138,38 @@ func (f flags) compare(ctx context.Context, l load, programs [2]program) error {
 	l.row("units/s", full, func(r run) float64 { return r.perSecond(f.time) }, 0.99)
 	l.row("p99, µs", idle, func(r run) float64 { return float64(r.p99) / 1e3 }, 1.02)
 	l.row("CPU, µs a unit", idle, func(r run) float64 { return r.cpuPerUnit() / 1e3 }, 1.01)
+	l.helper(idle[ways-1])
 	return nil
 }
 
 // row prints a measure. Runs with the same index were neighbours in time.
-func (l load) row(name string, runs [2][]run, of func(run) float64, want float64) {
-	var values [2][]float64
+func (l load) row(name string, runs [ways][]run, of func(run) float64, want float64) {
+	var values [ways][]float64
 	var ratios []float64
 	for i := range runs[0] {
-		plain, woven := of(runs[0][i]), of(runs[1][i])
-		values[0], values[1] = append(values[0], plain), append(values[1], woven)
-		ratios = append(ratios, woven/plain)
+		for k := range runs {
+			values[k] = append(values[k], of(runs[k][i]))
+		}
+		ratios = append(ratios, values[ways-1][i]/values[0][i])
 	}
-	plain, woven := median(values[0]), median(values[1])
-	fmt.Printf("%-12s %-16s %12.1f %12.1f  %7.3f  %.3f to %.3f  %.2f\n", l.name, name, plain, woven, woven/plain, slices.Min(ratios), slices.Max(ratios), want)
+	plain, off, on := median(values[0]), median(values[1]), median(values[2])
+	fmt.Printf("%-12s %-16s %12.1f %12.1f %12.1f  %7.3f  %.3f to %.3f  %-7.2f %.3f\n",
+		l.name, name, plain, off, on, on/plain, slices.Min(ratios), slices.Max(ratios), want, on/off)
+}
+
+// helper prints what the mimics' helper did to disks, the median of each count.
+func (l load) helper(runs []run) {
+	a := func(of func(traffic) int64) float64 {
+		var values []float64
+		for _, r := range runs {
+			values = append(values, float64(of(r.steady.helped))/r.steady.lasted.Seconds())
+		}
+		return median(values)
+	}
+	fmt.Printf("%-12s %-16s %.1f reads and %.1f writes a second, %.0f and %.0f bytes a second; of the disk %.0f and %.0f\n", l.name, "the helper",
+		a(func(t traffic) int64 { return t.reads }), a(func(t traffic) int64 { return t.writes }),
+		a(func(t traffic) int64 { return t.read }), a(func(t traffic) int64 { return t.wrote }),
+		a(func(t traffic) int64 { return t.fetched }), a(func(t traffic) int64 { return t.stored }))
 }
 
 // median of an even number of values is the lower of the two in the middle.

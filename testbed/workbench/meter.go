@@ -16,8 +16,14 @@ type meter struct {
 	agent, program int   // processes; the same if nobody watches
 	from           int64 // CLOCK_MONOTONIC nanoseconds at which the run had settled, 0 before
 
-	cpu0, cpu     time.Duration // of both, exact; cpu is since then
+	cpu0, cpu     time.Duration // of all, exact; cpu is since then
 	units0, units int64
+
+	at0     int64         // of the line from which on it is counted
+	lasted  time.Duration // of what is counted
+	helper  int           // the agent's helper, 0 if there is none yet
+	helped0 traffic
+	helped  traffic // by the helper, since then
 }
 
 // line takes a line of the program's into account.
@@ -36,17 +42,25 @@ func (m *meter) line(text string) {
 		return // it has ended, and has no clock any more
 	}
 	cpu := program
+	var helped traffic
 	if m.agent != m.program {
 		cpu += processTime(m.agent)
+		if m.helper == 0 {
+			m.helper = helperOf(m.agent)
+		}
+		if m.helper != 0 { // 0 would be this very process
+			cpu += processTime(m.helper)
+			helped = trafficOf(m.helper)
+		}
 	}
 	switch {
 	case m.from == 0:
 		m.from = at + int64(settles)
 	case at < m.from:
 	case m.cpu0 == 0:
-		m.cpu0, m.units0 = cpu, count
+		m.cpu0, m.units0, m.at0, m.helped0 = cpu, count, at, helped
 	default:
-		m.cpu, m.units = cpu-m.cpu0, count-m.units0
+		m.cpu, m.units, m.lasted, m.helped = cpu-m.cpu0, count-m.units0, time.Duration(at-m.at0), helped.since(m.helped0)
 	}
 }
 
