@@ -24,7 +24,8 @@
 //  3. What several sites would do in the same directory, or to the same file or
 //     address, is done once in an interval; they take turns, who has waited longest
 //     first. To write and to make durable is the same. What the program itself stands
-//     in for longer than the floor, by its marks, is done at once. Errands are bounded a second, and none is given while too many hang;
+//     in for longer than the floor, by its marks, or has just got an error from, is done at
+//     once. Errands are bounded a second, and none is given while too many hang;
 //     second looks go first, and are bounded too.
 //  4. Unable says nothing of the program, ever, nor does an error of the name or of
 //     the helper's own limits (ENOENT, EACCES, EMFILE and their like): it is counted,

@@ -76,7 +76,7 @@ func (j *Judge) give() {
 // urgent reports whether a subject is to be tried at once, as the program itself
 // stands in the operation.
 func (j *Judge) urgent(s *subject) bool {
-	return s.deed.Helpers() && s.inquiry == nil && j.clock.honest-s.came <= stale*j.interval+j.fallback &&
+	return s.deed.Helpers() && s.inquiry == nil && j.clock.honest >= s.rest && j.clock.honest-s.came <= stale*j.interval+j.fallback &&
 		(s.place.busy != nil || j.clock.honest-s.begun >= j.interval) && j.mayLook() && j.idles(s)
 }
 

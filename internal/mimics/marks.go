@@ -65,12 +65,17 @@ func (j *Judge) standsAt(g *event.Goroutine) (p *place, since int64) {
 	return nil, 0
 }
 
-// stands notes that the program stands in an operation.
-func (j *Judge) stands(p *place, m mark) {
+// hurry has the mimics of an operation done at once, in this step.
+func (j *Judge) hurry(p *place) {
 	if !p.stands {
 		p.stands = true
 		j.standing = append(j.standing, p)
 	}
+}
+
+// stands notes that the program stands in an operation.
+func (j *Judge) stands(p *place, m mark) {
+	j.hurry(p)
 	for _, q := range j.inquiries {
 		for _, one := range q.places {
 			if one == p && (q.marks.since == 0 || m.since < q.marks.since) {

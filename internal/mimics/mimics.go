@@ -71,7 +71,7 @@ type Judge struct {
 	inquiries []*inquiry
 	episodes  []*episode
 	trend     trend
-	standing  []*place // those at which the program stands, by the marks for the next step
+	standing  []*place // those whose mimics are to be done at once
 	counted   int64    // when the regions' marks were counted last, on the honest clock
 	credit    int64    // errands that may be given, in billionths
 	lastID    uint64

@@ -22,7 +22,7 @@ type place struct {
 	hung int     // of a region: errands of its checker that are past their deadline
 
 	failures failures // what the program's own operation has returned
-	stands   bool     // marks have shown, for this step, the program in it for longer than the floor
+	stands   bool     // for this step: the program is in it for longer than the floor, or has got an error from it
 
 	runs  uint64 // of a region: how often it has run since marks are told, 0 if they are not
 	count uint64 // the sum of its marks, as it was told last
@@ -121,6 +121,7 @@ func (j *Judge) take(m *event.Mimic) {
 		j.counts.Failures++
 		if p := j.place(&m.Site); p != nil {
 			p.failures.add(j.clock.honest, m)
+			j.hurry(p)
 		}
 		return
 	case event.SeeTrend:
