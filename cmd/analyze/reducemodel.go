@@ -6,8 +6,8 @@ import "github.com/lifesign-go/lifesign/event"
 // does again, and the calls that lead to them, is dropped.
 //
 // An operation stands in the reduction of the nearest loop that executes it, in
-// those of loops that are not far, and in that of the nearest request, each by the
-// shortest way of dynamic calls. Others that execute it have no mimic of it. The
+// those of loops that are not far, and in that of the nearest request, unless that
+// is far and a loop has it; each by the shortest way of dynamic calls. Others that execute it have no mimic of it. The
 // arguments of a mimic are of one pass of its region.
 type Reduction struct {
 	Region  event.Site `json:"region"`
