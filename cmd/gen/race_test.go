@@ -38,7 +38,8 @@ func init() {
 				if !right(j, c, c.Site() == stat, c.Site() == writeAt) { wrong++ }
 			}
 		}
-		fmt.Println(seen[writeAt] >= 100, seen[stat] >= 100, seen[write] >= 100, "wrong:", wrong)
+		// A goroutine that finds another one asking goes on without, so that any may be missing of a pass.
+		fmt.Println(seen[writeAt] > 0, seen[stat] > 0, seen[write] > 0, "wrong:", wrong)
 	}
 }
 
