@@ -4,11 +4,14 @@ package main
 
 import (
 	"encoding/binary"
+	"flag"
 
 	"github.com/dgraph-io/badger/v4"
 )
 
 const writers = 2
+
+var size = flag.Int("value", 128, "bytes of a value")
 
 func main() {
 	begin()
@@ -25,7 +28,7 @@ func main() {
 
 func put(db *badger.DB, n uint64) error {
 	key := binary.BigEndian.AppendUint64(nil, n)
-	if err := db.Update(func(t *badger.Txn) error { return t.Set(key, make([]byte, 128)) }); err != nil {
+	if err := db.Update(func(t *badger.Txn) error { return t.Set(key, make([]byte, *size)) }); err != nil {
 		return err
 	}
 	return db.View(func(t *badger.Txn) error {

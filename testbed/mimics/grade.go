@@ -123,6 +123,10 @@ func (o outcome) grade() []string {
 	return bad
 }
 
+// tooSoon is how soon after its own first refused write a program may end without
+// a finding: it takes a second look to know, and a second until it is there.
+const tooSoon = 2 * time.Second
+
 // gradeFault is what is wrong with what was said of the fault.
 func (o outcome) gradeFault(s sight) (bad []string) {
 	want := o.trial.fault.want
@@ -142,6 +146,8 @@ func (o outcome) gradeFault(s sight) (bad []string) {
 	// Without mimics nobody can know what is only refused, wrong or lost.
 	must := want == stuck || o.trial.mimics
 	switch {
+	case s.first == nil && must && o.trial.dies && o.ended != 0 && time.Duration(o.ended-o.fault) < tooSoon:
+		// Its own write was the first that was refused, and it ended at once, which says it all.
 	case s.first == nil && must && o.ended != 0:
 		bad = append(bad, fmt.Sprintf("not found in the %.1f s until the subject ended", time.Duration(o.ended-o.fault).Seconds()))
 	case s.first == nil && must:

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+	"time"
 )
 
 // table prints outcomes as they come.
@@ -48,7 +49,7 @@ func (t *table) flush() error { return t.w.Flush() }
 func (o outcome) after() string {
 	switch {
 	case o.ended != 0:
-		return "ended by itself"
+		return fmt.Sprintf("ended by itself after %.1f s", time.Duration(o.ended-o.fault).Seconds())
 	case !o.again:
 		return "no"
 	case !o.recovered:
