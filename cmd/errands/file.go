@@ -337,7 +337,10 @@ func (j *job) open() (string, error) {
 	return "", err
 }
 
-// directory makes the directory of Path durable.
+// directory makes the directory of Path durable. One of FUSE is only asked for its
+// file system's state: the kernel holds a directory's lock while a FUSE server makes
+// it durable (fuse_dir_fsync), and if the server hung, so would all that the program
+// makes in that directory, for our sake.
 func (j *job) directory() (string, error) {
 	if j.Where == event.Memory {
 		return j.other()
@@ -350,11 +353,23 @@ func (j *job) directory() (string, error) {
 	for _, dir := range dirs {
 		fd, err := j.reopen(dir)
 		if err == nil {
-			return text, during("fsync of "+dir.name, again(func() error { return unix.Fsync(fd) }))
+			return text, j.durable(fd, dir.name)
 		}
 		if last = err; !errors.Is(err, unix.EACCES) && !errors.Is(err, unix.EPERM) {
 			return "", err
 		}
 	}
 	return "", last
+}
+
+// durable makes the directory name, open at fd, durable, where that holds up nobody.
+func (j *job) durable(fd int, name string) error {
+	var fs unix.Statfs_t
+	if err := again(func() error { return unix.Fstatfs(fd, &fs) }); err != nil {
+		return during("statfs of "+name, err)
+	}
+	if fs.Type == unix.FUSE_SUPER_MAGIC {
+		return nil
+	}
+	return during("fsync of "+name, again(func() error { return unix.Fsync(fd) }))
 }

@@ -63,7 +63,12 @@ type sickFile struct {
 }
 
 func (f *sickFile) Fsync(ctx context.Context, h fs.FileHandle, flags uint32) syscall.Errno {
-	if c := f.d.hangs.Load(); c != nil {
+	return f.d.Fsync(ctx, h, flags)
+}
+
+// Fsync is that of the directory, and of the files in it.
+func (d *sick) Fsync(ctx context.Context, h fs.FileHandle, flags uint32) syscall.Errno {
+	if c := d.hangs.Load(); c != nil {
 		select {
 		case <-*c:
 		case <-time.After(time.Minute): // a process that waits here cannot even be killed
@@ -143,6 +148,13 @@ func TestFsyncHangs(t *testing.T) {
 	}
 	if !strings.HasPrefix(o.Device, "fuse ") || !strings.HasSuffix(o.Device, " (sick)") {
 		t.Errorf("it hangs on %q", o.Device)
+	}
+	// A directory whose server hangs is not made durable: it would be locked meanwhile.
+	want(t, do(t, h, errand(event.DoDirectory, name)), event.Done, "", "")
+	if f, err := os.Create(filepath.Join(filepath.Dir(name), "made meanwhile")); err != nil {
+		t.Error(err)
+	} else {
+		f.Close()
 	}
 	// Another one of the same operation is not begun, elsewhere all is well.
 	same := e
