@@ -49,7 +49,7 @@ var (
 	wireFaults = []fault{
 		{"silent", "silent", "silenced", before, 2 * hangs, told},
 		{"slow", "slow 2000", "slowed", before, hangs, slow},
-		{"one direction", "silent up", "silenced", before, 2 * hangs, told},
+		{"one direction", "silent down", "silenced", before, 2 * hangs, told},
 	}
 )
 
