@@ -182,7 +182,6 @@ func (c *Capture) addBytes(b []byte) {
 	c.data = append([]byte(nil), b...)
 }
 
-// Number takes a number.
 // Chars is Bytes of a string, which need not be made a slice first.
 func (c *Capture) Chars(s string) *Capture {
 	if c != nil {
@@ -200,6 +199,7 @@ func (c *Capture) addChars(s string) {
 	c.data = append([]byte(nil), s...)
 }
 
+// Number takes a number.
 func (c *Capture) Number(n int64) *Capture {
 	if c != nil {
 		c.addNumber(n)
