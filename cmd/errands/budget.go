@@ -8,7 +8,7 @@ import (
 // that has hung, which is no work of the disk's: when the disk answers again, that is to
 // be seen.
 const (
-	maxSaved = 50 * time.Millisecond
+	maxSaved = 20 * time.Millisecond
 	ofHung   = 10 * time.Millisecond
 )
 

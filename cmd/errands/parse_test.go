@@ -122,7 +122,7 @@ func FuzzIdentity(f *testing.F) {
 	})
 }
 
-// A story of a budget of half a percent.
+// A story of a budget of a thousandth.
 func TestBudget(t *testing.T) {
 	const ms = int64(time.Millisecond)
 	b := newBudget(DefaultShare, 0)
@@ -133,18 +133,18 @@ func TestBudget(t *testing.T) {
 		}
 	}
 	may(0, true)
-	b.took(50*ms, false) // all that was saved up
+	b.took(20*ms, false) // all that was saved up
 	may(0, false)
-	may(1000, true)      // 5 ms more
-	b.took(25*ms, false) // the last one may go into debt
+	may(1000, true)     // 1 ms more
+	b.took(5*ms, false) // the last one may go into debt
 	may(1000, false)
 	may(4990, false)
 	may(5010, true)
 	b.took(3600_000*ms, true) // one that has hung for an hour is no work of the disk's
-	may(7000, false)
-	may(7100, true)
+	may(14_900, false)
+	may(15_100, true)
 	may(3600_000, true) // nothing is saved beyond the bound
-	b.took(51*ms, false)
+	b.took(21*ms, false)
 	may(3600_000, false)
 	may(0, false) // a clock that goes back
 }
