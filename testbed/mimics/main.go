@@ -81,7 +81,7 @@ func (f flags) run(ctx context.Context) error {
 		wrong, err = b.runAll(ctx, trials, f.reuse)
 	}
 	if err != nil {
-		return err
+		return errors.Join(err, os.RemoveAll(b.scratch))
 	}
 	if wrong > 0 || f.keep {
 		fmt.Fprintln(os.Stderr, "the logs and the findings are in", b.scratch)
@@ -143,8 +143,8 @@ func (b bench) runAll(ctx context.Context, trials []trial, reuse bool) (wrong in
 			return 0, fmt.Errorf("make the subject's directory: %w", err)
 		}
 		o := b.run(ctx, t, dir)
-		if ctx.Err() != nil {
-			return 0, ctx.Err()
+		if ctx.Err() != nil { // what there is of the table is worth reading
+			return 0, errors.Join(ctx.Err(), table.flush())
 		}
 		for _, w := range table.add(o) {
 			fmt.Fprintf(os.Stderr, "%s: %s (%s)\n", t, w, dir)

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/lifesign-go/lifesign/testbed/internal/child"
@@ -58,6 +59,7 @@ func Wire(ctx context.Context, program, to, at string) (m *Maker, address string
 func start(cmd *exec.Cmd, name string) (m *Maker, rest string, err error) {
 	m = &Maker{name: name, answers: make(chan string)}
 	cmd.Stderr = os.Stderr
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // it has something to undo
 	if m.commands, err = cmd.StdinPipe(); err != nil {
 		return nil, "", err
 	}
