@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -59,7 +60,14 @@ func (d *sick) Unlink(ctx context.Context, name string) syscall.Errno {
 
 type sickFile struct {
 	fs.MemRegularFile
-	d *sick
+	d     *sick
+	bytes sync.Mutex // guards what a read has in its hands: go-fuse answers with the file's own memory
+}
+
+func (f *sickFile) Write(ctx context.Context, h fs.FileHandle, data []byte, off int64) (uint32, syscall.Errno) {
+	f.bytes.Lock()
+	defer f.bytes.Unlock()
+	return f.MemRegularFile.Write(ctx, h, data, off)
 }
 
 func (f *sickFile) Fsync(ctx context.Context, h fs.FileHandle, flags uint32) syscall.Errno {
@@ -78,13 +86,15 @@ func (d *sick) Fsync(ctx context.Context, h fs.FileHandle, flags uint32) syscall
 }
 
 func (f *sickFile) Read(ctx context.Context, h fs.FileHandle, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
+	f.bytes.Lock()
+	defer f.bytes.Unlock()
 	r, errno := f.MemRegularFile.Read(ctx, h, dest, off)
-	if errno != 0 || !f.d.turns.Load() {
+	if errno != 0 {
 		return r, errno
 	}
-	b, _ := r.Bytes(make([]byte, len(dest)))
+	b, _ := r.Bytes(nil)
 	b = append([]byte(nil), b...)
-	if off == 0 && len(b) > 7 {
+	if f.d.turns.Load() && off == 0 && len(b) > 7 {
 		b[7] ^= 1
 	}
 	return fuse.ReadResultData(b), 0

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ import (
 type slowFile struct {
 	fs.MemRegularFile
 	fsync, write chan bool
+	bytes        sync.Mutex // guards what a read has in its hands: go-fuse answers with the file's own memory
 }
 
 func answered(by chan bool) {
@@ -37,7 +39,20 @@ func (f *slowFile) Fsync(ctx context.Context, h fs.FileHandle, flags uint32) sys
 
 func (f *slowFile) Write(ctx context.Context, h fs.FileHandle, data []byte, off int64) (uint32, syscall.Errno) {
 	answered(f.write)
+	f.bytes.Lock()
+	defer f.bytes.Unlock()
 	return f.MemRegularFile.Write(ctx, h, data, off)
+}
+
+func (f *slowFile) Read(ctx context.Context, h fs.FileHandle, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
+	f.bytes.Lock()
+	defer f.bytes.Unlock()
+	r, errno := f.MemRegularFile.Read(ctx, h, dest, off)
+	if errno != 0 {
+		return r, errno
+	}
+	b, _ := r.Bytes(nil)
+	return fuse.ReadResultData(append([]byte(nil), b...)), 0
 }
 
 // slowFS mounts a file system with f in it and returns the file's path. It is
