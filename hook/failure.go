@@ -25,10 +25,9 @@ const maxFailures = 64
 // costs little until somebody looks after mimics, never waits, and calls nothing
 // of the program's.
 func Failed(s Site, err error) {
-	if len(vitals.Mimics) == 0 || !vitals.MimicsWanted() {
-		return
+	if MimicsWanted() {
+		fail(s, err)
 	}
-	fail(s, err)
 }
 
 //go:noinline
