@@ -45,7 +45,8 @@
 //
 // Threads that are stuck at the same place are one episode, told once, and again if
 // it is more certain; when none of them stands there any more it is over, and that
-// is told too. Who has vanished is told once. What takes no action, starved, slow
+// is told too. That one has to stand anew, after time that does not count, or is
+// paused, is no end. Who has vanished is told once. What takes no action, starved, slow
 // and unknown, is told when it has lasted for the fallback budget. That a thread
 // spins is never told: nobody can say that it does not compute.
 //

@@ -14,7 +14,8 @@ type episode struct {
 	tid   int
 	who   string
 	what  string
-	empty int // rounds in a row in which nobody stood there
+	there map[int]int64 // those that were stuck there last, by number, and when each had moved last
+	empty int           // rounds in a row in which nobody stood there
 }
 
 // maxWaiters bounds the threads that a finding names beside its chain.
@@ -93,7 +94,7 @@ func (j *Judge) key(t *task) string {
 // tellStuck tells of threads that are stuck at one place, if that is news.
 func (j *Judge) tellStuck(key string, group []*task, res *Result) {
 	ep := j.episodes[key]
-	sort.SliceStable(group, func(a, b int) bool { return group[a].moved < group[b].moved })
+	sort.SliceStable(group, func(a, b int) bool { return group[a].stood < group[b].stood })
 	first := group[0]
 	for _, t := range group {
 		if rank(t) > rank(first) {
@@ -101,7 +102,7 @@ func (j *Judge) tellStuck(key string, group []*task, res *Result) {
 		}
 	}
 	if ep != nil {
-		ep.empty = 0
+		ep.empty, ep.there = 0, places(group)
 		if ep.class == event.Proven || ep.class == first.standing.Class {
 			return
 		}
@@ -119,8 +120,32 @@ func (j *Judge) tellStuck(key string, group []*task, res *Result) {
 			f.Waiters = append(f.Waiters, link(t))
 		}
 	}
-	j.episodes[key] = &episode{class: f.Class, place: f.Place, tid: first.id, who: name(&first.now), what: f.What}
+	j.episodes[key] = &episode{class: f.Class, place: f.Place, tid: first.id, who: name(&first.now), what: f.What, there: places(group)}
 	res.add(key, f)
+}
+
+// places returns when each of a group was last seen to move, by number.
+func places(group []*task) map[int]int64 {
+	at := make(map[int]int64, len(group))
+	for _, t := range group {
+		at[t.id] = t.movedAt
+	}
+	return at
+}
+
+// lasts reports whether one of those that were stuck has not been seen to move
+// since, and nothing says that it gets on: it has to stand anew, or is paused.
+func (ep *episode) lasts(j *Judge) bool {
+	for id, at := range ep.there {
+		t := j.tasks[id]
+		if t == nil || t.movedAt != at {
+			continue
+		}
+		if v := t.standing.Verdict; v == event.Unknown || v == event.Paused {
+			return true
+		}
+	}
+	return false
 }
 
 // rank says how much a thread's standing says of the place where it is stuck: most
@@ -174,6 +199,10 @@ func name(th *event.Thread) string {
 func (j *Judge) tellRecovered(key string, group []*task, res *Result) {
 	ep := j.episodes[key]
 	if len(group) > 0 {
+		return
+	}
+	if ep.lasts(j) {
+		ep.empty = 0
 		return
 	}
 	if ep.empty++; ep.empty < 2 {

@@ -112,7 +112,7 @@ func (j *Judge) Standings() []event.Standing {
 func (j *Judge) see(th *event.Thread) {
 	t := j.tasks[th.ID]
 	if t == nil {
-		t = &task{id: th.ID, first: j.honest, moved: j.honest, movedAt: j.at, busy: -1, stalled: -1, answered: -1}
+		t = &task{id: th.ID, stood: j.honest, movedAt: j.at, busy: -1, stalled: -1, answered: -1}
 		j.tasks[th.ID] = t
 	}
 	t.see(th, j)

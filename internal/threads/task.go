@@ -10,10 +10,9 @@ type task struct {
 
 	now event.Thread // its counters as of now; its state and resource as of when they were read last
 
-	first   int64 // when it was seen first
-	moved   int64 // when it was last seen to have moved, or was seen first
-	movedAt int64 // the same, CLOCK_MONOTONIC
-	moves   bool  // it was seen to move at least once
+	stood      int64 // since when it counts as standing: it was seen to move, or first, or has to stand anew
+	movedAt    int64 // when it was last seen to have moved, or was seen first, CLOCK_MONOTONIC
+	movedRound int   // the round that showed it to have moved last, 0 if none has
 
 	wanted   int64        // how long it has run, or waited for a processor, in the last interval
 	busy     int64        // since when it has done so all the time; -1 if it has not
@@ -39,7 +38,7 @@ type task struct {
 // anew has what stood stand anew: some time did not count. What it was found to
 // wait for it waits for still, as its counters have not moved.
 func (t *task) anew(honest int64) {
-	t.moved, t.busy, t.runnable = honest, -1, 0
+	t.stood, t.busy, t.runnable = honest, -1, 0
 	t.stalled, t.gotOn, t.answered = -1, false, -1
 	t.next, t.rest = 0, 0
 	if t.same > 1 {
@@ -61,7 +60,7 @@ func (t *task) see(th *event.Thread, j *Judge) {
 	before := t.now
 	t.round = j.round
 	if known && (th.RanNS != before.RanNS || th.Slices != before.Slices) {
-		t.moved, t.movedAt, t.moves = j.honest, j.at, true
+		t.stood, t.movedAt, t.movedRound = j.honest, j.at, j.round
 		t.stand()
 	}
 	if th.Depth == event.DepthCounters {
@@ -79,7 +78,7 @@ func (t *task) seeState(th *event.Thread, j *Judge) {
 	if standing && th.Switches != t.now.Switches {
 		// It has moved, if only to sleep again: a processor was given to it for
 		// less than the counters' grain.
-		t.moved, t.movedAt, t.moves = j.honest, j.at, true
+		t.stood, t.movedAt, t.movedRound = j.honest, j.at, j.round
 		t.stand()
 		standing = false
 	}
@@ -205,7 +204,7 @@ func calm(a, b *event.Thread) bool {
 }
 
 // moving reports whether the thread has moved in this round.
-func (t *task) moving(j *Judge) bool { return t.moves && t.moved == j.honest }
+func (t *task) moving(j *Judge) bool { return t.movedRound == j.round }
 
 // looked reports whether the thread's state, and what it waits for, were read
 // since it has stood.
@@ -217,14 +216,14 @@ func (t *task) silent(j *Judge) int64 {
 	switch {
 	case t.answered >= 0:
 		return t.read - t.answered
-	case t.resourceRound > 0 && t.read > t.moved:
-		return t.read - t.moved
+	case t.resourceRound > 0 && t.read > t.stood:
+		return t.read - t.stood
 	}
 	return 0
 }
 
-// stands is for how long it has not been seen to move.
-func (t *task) stands(j *Judge) int64 { return j.honest - t.moved }
+// stands is for how long it has not been seen to move, as far as that counts.
+func (t *task) stands(j *Judge) int64 { return j.honest - t.stood }
 
 // due reports whether the thread's state is worth reading in the next round.
 func (t *task) due(j *Judge) bool {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand"
 	"testing"
+	"time"
 
 	"github.com/lifesign-go/lifesign/event"
 )
@@ -93,6 +94,49 @@ func TestWhoseRunningCounts(t *testing.T) {
 		k.seeResource(true, reading(1), reading(2), 1)
 		if k.gotOn != want {
 			t.Errorf("%s in the hands of one that runs gets on: %v, want %v", kind, k.gotOn, want)
+		}
+	}
+}
+
+// TestStandingIsNotWorking has a thread run and stand in turn, while the watcher
+// misses time again and again: one that has not moved for the floor is never said
+// to work, and one that was stuck is not said to go on.
+func TestStandingIsNotWorking(t *testing.T) {
+	for seed := int64(0); seed < 100; seed++ {
+		r := rand.New(rand.NewSource(seed))
+		p := newPlayer()
+		a := p.actor("100")
+		a.State, a.sleeps = "S", true
+		a.Resource = &event.Resource{Kind: event.OnPage, Name: "a page", InFlight: 1}
+		moved, told := int64(0), int64(0)
+		for round := 0; round < 200; round++ {
+			p.now += period
+			if r.Intn(8) == 0 {
+				p.now += int64(r.Intn(5)) * 1_000_000_000
+				p.epoch++
+			} else {
+				p.honest += period
+			}
+			if a.share = 0; r.Intn(40) == 0 {
+				a.share, moved = 1, p.now
+			}
+			p.round()
+			for _, s := range p.judge.Standings() {
+				if s.Verdict == event.Working && p.now-moved >= int64(500*time.Millisecond) {
+					t.Fatalf("seed %d, round %d: it has not moved for %v: %s", seed, round, time.Duration(p.now-moved), s.What)
+				}
+			}
+			for _, f := range p.found {
+				switch f.Verdict {
+				case event.Stuck:
+					told = p.now
+				case event.Working:
+					if moved <= told {
+						t.Fatalf("seed %d, round %d: %s, but it has not moved since it was told as stuck", seed, round, f.What)
+					}
+				}
+			}
+			p.found = nil
 		}
 	}
 }

@@ -60,8 +60,8 @@ func (j *Judge) judgeMoving(t *task) {
 
 // judgeUnseen is for a thread that stands and was not looked at since.
 func (j *Judge) judgeUnseen(t *task) {
-	if t.moves && t.stands(j) < j.floor {
-		t.say(event.Working, event.Proven, "has run "+seconds(t.stands(j))+" ago", "it does not move from one round to the next")
+	if ago := j.at - t.movedAt; t.movedRound > 0 && ago < j.floor {
+		t.say(event.Working, event.Proven, "has run "+seconds(ago)+" ago", "it does not move from one round to the next")
 		return
 	}
 	what := "stands, and has not been looked at yet"
@@ -74,7 +74,7 @@ func (j *Judge) judgeUnseen(t *task) {
 // judgeRunnable is for a thread that wants to run and has not since the last round.
 func (j *Judge) judgeRunnable(t *task) {
 	if t.runnable == 0 || t.stands(j) < j.window {
-		if t.moves {
+		if t.movedRound > 0 {
 			t.say(event.Working, event.Proven, "wants to run", "it does not run from one round to the next")
 			return
 		}
