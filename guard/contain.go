@@ -68,6 +68,23 @@ func contain(c *Crash) error {
 	return c
 }
 
+// Drain marks the program as draining, as one crash too many does, and has it end
+// after Config.Grace: for who knows that it must not go on for long, such as package
+// cguard after a crash in C. why is one sentence; of several calls the first counts.
+func Drain(why string) {
+	state.mu.Lock()
+	cfg := state.config.fill()
+	first := state.why == ""
+	if first {
+		state.why = why
+		atomic.StoreUint32(&state.draining, 1)
+	}
+	state.mu.Unlock()
+	if first {
+		escalate(nil, why, cfg)
+	}
+}
+
 // finding is c as an agent tells it. why says why crashes escalate, if they do.
 func finding(c *Crash, why string) event.Finding {
 	now := clock.Monotonic()
@@ -102,7 +119,7 @@ func report(c *Crash, cfg Config) {
 }
 
 // escalate has the program drained, and ended after the grace: by the panic that
-// it would have ended with.
+// it would have ended with. c is nil if it was no crash of a unit.
 func escalate(c *Crash, why string, cfg Config) {
 	if cfg.Drain != nil {
 		go cfg.Drain(why)
@@ -115,5 +132,8 @@ func escalate(c *Crash, why string, cfg Config) {
 
 // end ends the program. Tests have it do something else.
 var end = func(c *Crash, why string) {
-	panic("lifesign guard: " + why + "; the last one: " + c.Error())
+	if c != nil {
+		why += "; the last one: " + c.Error()
+	}
+	panic("lifesign guard: " + why)
 }

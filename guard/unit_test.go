@@ -203,6 +203,23 @@ func TestOneCrashTooManyEscalates(t *testing.T) {
 	}
 }
 
+func TestDrainEscalatesOnce(t *testing.T) {
+	drained, ended := make(chan string, 2), make(chan string, 2)
+	end = func(c *Crash, why string) { ended <- why }
+	contained(t, Config{Grace: time.Millisecond, Drain: func(why string) { drained <- why }})
+	Drain("C code has crashed")
+	Drain("once more")
+	if why, draining := Draining(); !draining || why != "C code has crashed" {
+		t.Errorf("draining %v: %s", draining, why)
+	}
+	if why := <-drained; why != "C code has crashed" {
+		t.Errorf("drained: %s", why)
+	}
+	if why := <-ended; why != "C code has crashed" || len(drained) > 0 {
+		t.Errorf("ended: %s; %d more drained", why, len(drained))
+	}
+}
+
 func TestTally(t *testing.T) {
 	start := time.Unix(0, 0)
 	cfg := Config{Most: 3, Same: 2, Within: time.Minute}
