@@ -42,7 +42,15 @@
 //
 // An agent (lifesign run) tells each contained crash as a finding.
 //
-// All functions may be called by any number of goroutines. A unit costs an
-// allocation of 24 bytes and two settings of the goroutine more than a deferred
-// call of recover (`go test -bench . ./guard`).
+// # Cost
+//
+// All functions may be called by any number of goroutines. `go test -bench Unit ./guard`
+// has a unit beside a deferred call of recover around the same work, in one run, and
+// what counts is the difference: 16 ns on a server's processor at its quietest, and 5
+// bytes, if units have one parent again and again, as those of a worker's loop have.
+// A unit whose parent is its own has an allocation of 24 bytes of its own, which makes
+// it 28 ns. Handler and Go allocate the unit with what else they need.
+//
+// A context that units were begun with again and again may be kept until other units
+// are begun, at most 64 of them.
 package guard

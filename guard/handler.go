@@ -20,7 +20,7 @@ import (
 func Handler(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t := &tracker{ResponseWriter: w}
-		err := do(r.Context(), func(ctx context.Context) error {
+		err := do(t.in(r.Context()), func(ctx context.Context) error {
 			h.ServeHTTP(t.able(), r.WithContext(ctx))
 			return nil
 		}, aborts)
@@ -39,6 +39,7 @@ func aborts(v any) bool {
 
 // tracker knows what has become of a response.
 type tracker struct {
+	single
 	http.ResponseWriter
 	begun    bool     // something of it may have been sent
 	hijacked net.Conn // the handler has taken the connection over

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"runtime/debug"
-	"sync/atomic"
 
 	"github.com/lifesign-go/lifesign/hook"
 )
@@ -12,21 +11,8 @@ import (
 // ErrTainted is what Commit returns to a unit that has crashed.
 var ErrTainted = errors.New("the unit of work has crashed: what it holds is not to be kept")
 
-// unit is a unit of work, and the context of what it does.
-type unit struct {
-	context.Context
-	tainted uint32 // atomic
-}
-
 // unitKey asks a context for the innermost unit that it is of.
 type unitKey struct{}
-
-func (u *unit) Value(key any) any {
-	if _, ok := key.(unitKey); ok {
-		return u
-	}
-	return u.Context.Value(key)
-}
 
 // Tainted reports whether ctx is of a unit that has crashed, or of one within it.
 func Tainted(ctx context.Context) bool {
@@ -35,10 +21,10 @@ func Tainted(ctx context.Context) bool {
 		if !ok {
 			return false
 		}
-		if atomic.LoadUint32(&u.tainted) != 0 {
+		if u.isTainted() {
 			return true
 		}
-		ctx = u.Context
+		ctx = u.head().parent
 	}
 }
 
@@ -57,14 +43,16 @@ func Commit(ctx context.Context, keep func() error) error {
 //
 // While f runs, faults at addresses that are not nil are panics, too.
 func Do(ctx context.Context, f func(ctx context.Context) error) error {
-	return do(ctx, f, nil)
+	return do(unitIn(ctx), f, nil)
 }
 
-// do is Do; pass says which panics are no crashes and go on.
-func do(ctx context.Context, f func(ctx context.Context) error, pass func(v any) bool) (err error) {
-	u := &unit{Context: ctx}
+// do is Do of u; pass says which panics are no crashes and go on.
+func do(u *unit, f func(ctx context.Context) error, pass func(v any) bool) (err error) {
 	old := debug.SetPanicOnFault(true)
-	begin := hook.Here()
+	var begin hook.Point
+	if hook.On() {
+		begin = hook.Here()
+	}
 	returned := false
 	defer func() {
 		debug.SetPanicOnFault(old)
@@ -78,7 +66,7 @@ func do(ctx context.Context, f func(ctx context.Context) error, pass func(v any)
 		if pass != nil && pass(v) {
 			panic(v)
 		}
-		atomic.StoreUint32(&u.tainted, 1)
+		u.taint()
 		err = contain(newCrash(v, begin))
 	}()
 	err = f(u)
@@ -92,10 +80,20 @@ func do(ctx context.Context, f func(ctx context.Context) error, pass func(v any)
 // It is for work that ends: a loop that serves the whole program is not to be
 // contained, since the program would go on without it.
 func Go(ctx context.Context, f func(ctx context.Context) error, done func(error)) {
-	go func() {
-		err := Do(ctx, f)
-		if done != nil {
-			done(err)
-		}
-	}()
+	t := &task{f: f, done: done}
+	go t.do(t.in(ctx))
+}
+
+// task is what Go has a goroutine do.
+type task struct {
+	single
+	f    func(ctx context.Context) error
+	done func(error)
+}
+
+func (t *task) do(u *unit) {
+	err := do(u, t.f, nil)
+	if t.done != nil {
+		t.done(err)
+	}
 }

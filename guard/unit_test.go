@@ -262,26 +262,3 @@ func TestAReporterThatHangsIsLeftAlone(t *testing.T) {
 		t.Errorf("%d unheard, before %d", after, before)
 	}
 }
-
-func BenchmarkUnit(b *testing.B) {
-	work := func(context.Context) error { return nil }
-	b.Run("recover", func(b *testing.B) {
-		b.ReportAllocs()
-		for i := 0; i < b.N; i++ {
-			func() (err error) {
-				defer func() {
-					if v := recover(); v != nil {
-						err = errors.New("panic")
-					}
-				}()
-				return work(context.Background())
-			}()
-		}
-	})
-	b.Run("guard", func(b *testing.B) {
-		b.ReportAllocs()
-		for i := 0; i < b.N; i++ {
-			Do(context.Background(), work)
-		}
-	})
-}

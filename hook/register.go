@@ -70,6 +70,9 @@ func Declare(table string) Site {
 // Vitals returns the page that the program writes to.
 func Vitals() *page.View { return vitals }
 
+// On reports whether hooks are on.
+func On() bool { return goidAt != 0 }
+
 // Goroutine returns the running goroutine's number, 0 while hooks are off.
 func Goroutine() uint64 {
 	if goidAt == 0 {
