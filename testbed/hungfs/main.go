@@ -27,8 +27,9 @@
 // the library it is made with does not know that request.
 //
 // With -mute it never answers what is named there (fsync, read, write), from the
-// beginning and until it ends, and direct I/O goes past the page cache. With
-// -slow, -flip and -fail it goes wrong from the beginning.
+// beginning and until it ends, and the kernel drops a file's pages when it is
+// opened, as it does with most FUSE file systems: an open waits for pages that are
+// being read. With -slow, -flip and -fail it goes wrong from the beginning.
 package main
 
 import (
@@ -83,6 +84,9 @@ func run(f flags, commands io.Reader, answers io.Writer) error {
 		return fmt.Errorf("-store: %w", err)
 	}
 	root := &node{LoopbackNode: loopback.(*fs.LoopbackNode)}
+	if f.mute == "" {
+		root.keep = fuse.FOPEN_KEEP_CACHE
+	}
 	root.RootData.RootNode = root
 	d.RawFileSystem = fs.NewNodeFS(root, &fs.Options{})
 	server, err := fuse.NewServer(d, f.mount, &fuse.MountOptions{

@@ -318,6 +318,31 @@ func TestFromTheBeginning(t *testing.T) {
 	}
 }
 
+// TestOpenWaitsForPages: an open of a file whose pages are being read, and are not
+// kept, waits for them as the read does.
+func TestOpenWaitsForPages(t *testing.T) {
+	m := start(t, "-mute", "read")
+	name := "file"
+	if err := os.WriteFile(filepath.Join(m.store, name), make([]byte, 4096), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	open := func() (*os.File, error) { return os.Open(filepath.Join(m.mount, name)) }
+	f, err := open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := later(func() error { _, err := f.Read(make([]byte, 4096)); return err })
+	time.Sleep(300 * time.Millisecond)
+	opened := later(func() error { _, err := open(); return err })
+	select {
+	case err := <-read:
+		t.Errorf("the read ends: %v", err)
+	case err := <-opened:
+		t.Errorf("the open ends: %v", err)
+	case <-time.After(time.Second):
+	}
+}
+
 // TestNoTmpfile holds still what the command's comment says of O_TMPFILE.
 func TestNoTmpfile(t *testing.T) {
 	m := start(t)

@@ -8,8 +8,12 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
-// node is a file or directory of the one below.
-type node struct{ *fs.LoopbackNode }
+// node is a file or directory of the one below. keep is what the kernel is told of
+// the pages that it has of a file when that is opened.
+type node struct {
+	*fs.LoopbackNode
+	keep uint32
+}
 
 var (
 	_ fs.NodeWrapChilder = (*node)(nil)
@@ -20,7 +24,7 @@ var (
 
 // WrapChild makes what is found below a node one of the same kind.
 func (n *node) WrapChild(_ context.Context, ops fs.InodeEmbedder) fs.InodeEmbedder {
-	return &node{LoopbackNode: ops.(*fs.LoopbackNode)}
+	return &node{LoopbackNode: ops.(*fs.LoopbackNode), keep: n.keep}
 }
 
 // file is a file whose mapping is this file system's too. Left to itself the
@@ -36,25 +40,25 @@ func own(h fs.FileHandle) fs.FileHandle {
 	return h
 }
 
-// direct is what the kernel is to be told of a file opened with these flags.
-func direct(flags uint32) uint32 {
+// pages is what the kernel is to be told of a file opened with these flags.
+func (n *node) pages(flags uint32) uint32 {
 	if flags&syscall.O_DIRECT != 0 {
 		return fuse.FOPEN_DIRECT_IO
 	}
-	return fuse.FOPEN_KEEP_CACHE
+	return n.keep
 }
 
 // Open opens the file below. Direct I/O is between the program and this file
 // system: what is below may want other alignments.
 func (n *node) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
 	h, fuseFlags, errno := n.LoopbackNode.Open(ctx, flags&^syscall.O_DIRECT)
-	return own(h), fuseFlags | direct(flags), errno
+	return own(h), fuseFlags | n.pages(flags), errno
 }
 
 // Create makes the file below.
 func (n *node) Create(ctx context.Context, name string, flags, mode uint32, out *fuse.EntryOut) (*fs.Inode, fs.FileHandle, uint32, syscall.Errno) {
 	inode, h, fuseFlags, errno := n.LoopbackNode.Create(ctx, name, flags&^syscall.O_DIRECT, mode, out)
-	return inode, own(h), fuseFlags | direct(flags), errno
+	return inode, own(h), fuseFlags | n.pages(flags), errno
 }
 
 // Fsync of a directory does nothing: the library knows none.
