@@ -7,9 +7,9 @@ import (
 	"github.com/lifesign-go/lifesign/internal/page"
 )
 
-// armed has, for each site of which somebody wants the arguments, the place of
-// the Pass in passes. Woven code asks it in front of each operation that has
-// arguments to take.
+// armed has, for each site of an operation, how many passes want its arguments: woven
+// code asks it in front of each operation that has arguments to take. For a region
+// it has the place of its Pass in passes, 0 if none was ever armed.
 var armed [page.DoneCap]uint32
 
 // A site's number is cut off to be an index: DoneCap must be a power of two.
@@ -22,28 +22,38 @@ var passes [passCap]unsafe.Pointer // *Pass
 
 // Pass asks for the arguments of operations in one pass of a region, by whatever
 // goroutine comes first. An iteration that has begun before the pass was armed
-// is left alone, so that nothing of it can be missing.
+// is left alone, so that nothing of it can be missing; but if none begins within
+// half a second, one that lasts is better than none: some loops go on inside of one
+// iteration of another for as long as the program runs. What comes of such a one is
+// what was done in some stretch of it.
 //
 // The program's goroutines fill it. They never wait for one another: who finds
 // another at it goes on without.
 type Pass struct {
 	region Site
-	ops    []Site
-	place  uint32 // in passes
-	since  uint64 // coarse clock when it was armed
+	ops    []Site   // in ascending order
+	left   []uint32 // atomic: 1 while the operation at the same place in ops is wanted
+	since  uint64   // coarse clock when it was armed
 
-	busy  uint32 // 1 while a goroutine is in admit; what follows is guarded by it
-	seen  moment // an iteration that was under way, when the pass was armed or since
-	at    moment // the pass
-	state uint32 // atomic
-	cell  *page.Cell
+	busy    uint32 // 1 while a goroutine is in admit; what follows is guarded by it
+	seen    moment // an iteration that was under way, when the pass was armed or since
+	at      moment // the pass
+	partial bool   // it was under way when the pass was armed
+	opened  uint64 // coarse clock when it began
+	state   uint32 // atomic
+	cell    *page.Cell
 
-	filled   uint32 // captures in use, atomic; written by the pass's goroutine alone
-	captures [Captures]unsafe.Pointer
+	filled   uint32           // captures in use, atomic; written by the pass's goroutine alone
+	captures []unsafe.Pointer // as many as there are operations, up to Captures
 }
 
-// Captures is how many operations of one pass can be captured.
-const Captures = 32
+// Captures is how many operations of one pass can be captured. The page has room
+// for 128 mimics between two looks at it.
+const Captures = 96
+
+// patience is how long a pass waits for an iteration to begin, and how long one that
+// was under way counts as one: nanoseconds.
+const patience = 500e6
 
 // The states of a Pass.
 const (
@@ -67,63 +77,75 @@ func Wanted(s Site) *Capture {
 
 //go:noinline
 func wanted(s Site) *Capture {
-	if s >= page.DoneCap {
-		return nil
-	}
-	p := (*Pass)(atomic.LoadPointer(&passes[atomic.LoadUint32(&armed[s])%passCap]))
 	c := self()
-	if p == nil || c == nil || !atomic.CompareAndSwapUint32(&p.busy, 0, 1) {
+	if s >= page.DoneCap || c == nil {
 		return nil
 	}
-	admitted := p.admit(c)
+	for n := c.NMarks; n > 0; n-- {
+		if n > page.Marks {
+			continue
+		}
+		m := &c.Mark[n-1]
+		place := atomic.LoadUint32(&armed[page.SiteOf(m.What)&(page.DoneCap-1)])
+		if place == 0 {
+			continue // no region, or none with a checker
+		}
+		p := (*Pass)(atomic.LoadPointer(&passes[place%passCap]))
+		if p != nil && uint32(p.region) == page.SiteOf(m.What) {
+			if c := p.capture(c, m, s); c != nil {
+				return c
+			}
+		}
+		// What a loop does is no part of the regions around it. The mark of a request
+		// counts no iterations.
+		if m.Count > 0 {
+			return nil
+		}
+	}
+	return nil
+}
+
+// capture returns a capture of the operation at s if it is wanted of the iteration m
+// of c's goroutine.
+func (p *Pass) capture(c *page.Cell, m *page.Mark, s Site) *Capture {
+	i, wanted := p.wants(s)
+	if !wanted || !atomic.CompareAndSwapUint32(&p.busy, 0, 1) {
+		return nil
+	}
+	admitted := p.admit(c, m)
 	atomic.StoreUint32(&p.busy, 0)
 	if !admitted {
 		return nil
 	}
-	return &Capture{pass: p, site: s}
+	return &Capture{pass: p, site: s, index: i}
 }
 
-// admit reports whether the goroutine of c is in the pass, which it may begin.
-func (p *Pass) admit(c *page.Cell) bool {
-	m := markOf(c, p.region)
-	if m == nil {
-		return false
-	}
-	now := moment{c.ID, m.What, m.Count}
+// admit reports whether the goroutine of c, whose mark of the region is m, is in the
+// pass, which it may begin.
+func (p *Pass) admit(c *page.Cell, m *page.Mark) bool {
+	this := moment{c.ID, m.What, m.Count}
 	switch atomic.LoadUint32(&p.state) {
 	case passArmed:
-		fresh := m.Last > p.since || p.seen.goroutine == now.goroutine && p.seen.mark == now.mark && p.seen.count < now.count
-		if !fresh {
-			p.seen = now
+		fresh := m.Last > p.since || p.seen.goroutine == this.goroutine && p.seen.mark == this.mark && p.seen.count < this.count
+		at := now()
+		if !fresh && at-p.since <= patience {
+			p.seen = this
 			return false
 		}
-		p.at, p.cell = now, c
+		p.at, p.cell, p.partial, p.opened = this, c, !fresh, at
 		atomic.StoreUint32(&p.state, passOpen)
 	case passOpen:
-		if p.at.goroutine != now.goroutine {
+		if p.at.goroutine != this.goroutine {
 			return false
 		}
-		if p.at != now {
+		if p.at != this {
 			p.Disarm()
 			return false
 		}
 	default:
 		return false
 	}
-	return atomic.LoadUint32(&p.filled) < Captures
-}
-
-// markOf returns c's activity mark of the region, nil if it has none.
-func markOf(c *page.Cell, region Site) *page.Mark {
-	for n := c.NMarks; n > 0; n-- {
-		if n > page.Marks {
-			continue
-		}
-		if m := &c.Mark[n-1]; page.SiteOf(m.What) == uint32(region) {
-			return m
-		}
-	}
-	return nil
+	return atomic.LoadUint32(&p.filled) < uint32(len(p.captures))
 }
 
 // Capture is what one operation of the program was given. It is filled by the
@@ -131,6 +153,7 @@ func markOf(c *page.Cell, region Site) *page.Mark {
 type Capture struct {
 	pass    *Pass
 	site    Site
+	index   int // in the pass's operations
 	handled bool
 	handle  handle
 	texts   []string
@@ -221,7 +244,7 @@ func (c *Capture) Keep() {
 func (c *Capture) keep() {
 	p := c.pass
 	n := atomic.LoadUint32(&p.filled)
-	if n < Captures && atomic.CompareAndSwapUint32(&armed[c.site], p.place, 0) {
+	if n < uint32(len(p.captures)) && p.take(c.index) {
 		atomic.StorePointer(&p.captures[n], unsafe.Pointer(c))
 		atomic.StoreUint32(&p.filled, n+1)
 	}

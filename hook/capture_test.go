@@ -2,6 +2,7 @@ package hook
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"runtime"
 	"sync"
@@ -91,6 +92,110 @@ func TestArmingTakesThePlaceOfWhatWasArmed(t *testing.T) {
 	}
 	if list, _ := second.Captures(); len(list) != 1 {
 		t.Errorf("the second: %d captures", len(list))
+	}
+}
+
+// later has the program's coarse clock go on by d, as the agent does.
+func later(d time.Duration) { vitals.SetClock(int64(now()) + int64(d)) }
+
+// Some loops go on inside of one iteration of another for as long as the program runs.
+func TestAnIterationThatLastsIsCapturedAfterAWhile(t *testing.T) {
+	Begin(siteRegion)
+	defer End(siteRegion)
+	Mark(siteRegion)
+	p := Arm(siteRegion, []Site{siteCall})
+	defer p.Disarm()
+	op := func(n int64) { Wanted(siteCall).Number(n).Keep() }
+	op(1)
+	later(patience)
+	op(2)
+	if list, over := p.Captures(); len(list) != 0 || over {
+		t.Fatalf("an iteration that has begun before is not waited out: %d captures, over: %v", len(list), over)
+	}
+	later(1)
+	op(3)
+	op(4)
+	list, over := p.Captures()
+	if len(list) != 1 || list[0].Numbers()[0] != 3 || over {
+		t.Fatalf("%d captures, over: %v", len(list), over)
+	}
+	later(patience)
+	if _, over = p.Captures(); over {
+		t.Error("it was over before half a second")
+	}
+	later(1)
+	if _, over = p.Captures(); !over {
+		t.Error("a stretch of an iteration is no pass for ever")
+	}
+}
+
+// An operation that several regions lead to is captured in the pass of each of
+// them, and the loop that it stands in is the one whose operation it is.
+func TestAnOperationIsArmedForSeveralRegions(t *testing.T) {
+	outer, inner := Arm(siteRegion, []Site{siteCall, siteOther}), Arm(siteInner, []Site{siteOther, siteCall})
+	defer outer.Disarm()
+	defer inner.Disarm()
+	later(1)
+	Begin(siteRegion)
+	defer End(siteRegion)
+	Mark(siteRegion)
+	Wanted(siteCall).Number(1).Keep()
+	Begin(siteInner) // a request, which counts no iterations
+	Wanted(siteCall).Number(2).Keep()
+	Wanted(siteCall).Number(3).Keep()
+	Wanted(siteOther).Number(4).Keep()
+	Wanted(siteOther).Number(5).Keep()
+	End(siteInner)
+	numbers := func(p *Pass) (n []int64) {
+		list, _ := p.Captures()
+		for _, c := range list {
+			n = append(n, c.Numbers()...)
+		}
+		return n
+	}
+	if got := fmt.Sprint(numbers(inner), numbers(outer)); got != "[2 4] [1 5]" {
+		t.Errorf("inner and outer pass were given %s", got)
+	}
+	if Wanted(siteOther) != nil || armed[siteOther] != 0 || armed[siteCall] != 0 {
+		t.Error("more is wanted than both")
+	}
+	outer, inner = Arm(siteRegion, []Site{siteOther}), Arm(siteInner, []Site{siteCall})
+	defer outer.Disarm()
+	defer inner.Disarm()
+	later(1)
+	Mark(siteRegion)
+	Begin(siteInner)
+	Mark(siteInner) // a loop
+	if Wanted(siteOther) != nil {
+		t.Error("what an inner loop does was taken for the outer one's")
+	}
+	End(siteInner)
+	if Wanted(siteOther) == nil {
+		t.Error("behind the inner loop nothing is captured")
+	}
+}
+
+func TestMoreOperationsThanAPassHasRoomFor(t *testing.T) {
+	var ops []Site
+	for s := Site(1000 + 2*Captures); s > 1000; s-- {
+		ops = append(ops, s, s) // in any order, and named twice
+	}
+	p := Arm(siteRegion, ops)
+	later(1)
+	Begin(siteRegion)
+	defer End(siteRegion)
+	Mark(siteRegion)
+	for _, s := range ops {
+		Wanted(s).Keep()
+	}
+	if list, _ := p.Captures(); len(list) != Captures {
+		t.Errorf("%d captures, want %d", len(list), Captures)
+	}
+	p.Disarm()
+	for _, s := range ops {
+		if armed[s] != 0 {
+			t.Fatalf("site %d is wanted still, by %d", s, armed[s])
+		}
 	}
 }
 

@@ -16,11 +16,15 @@ var places = map[Site]uint32{}
 
 // Arm asks for the arguments of the operations at ops in the next whole pass of
 // the region. It takes the place of what was armed for that region before. An
-// operation can be armed for one region at a time; the last one counts. It
-// returns nil if there are too many regions.
+// operation may be armed for any number of regions: the pass that a goroutine
+// stands in gets its arguments, the innermost if there are several. It returns nil
+// if there are too many regions.
 func Arm(region Site, ops []Site) *Pass {
 	arming.Lock()
 	defer arming.Unlock()
+	if region >= page.DoneCap {
+		return nil
+	}
 	place, ok := places[region]
 	if !ok {
 		if place = uint32(len(places)) + 1; place >= passCap {
@@ -31,31 +35,86 @@ func Arm(region Site, ops []Site) *Pass {
 	if old := (*Pass)(atomic.LoadPointer(&passes[place])); old != nil {
 		old.Disarm()
 	}
-	p := &Pass{region: region, ops: ops, place: place, since: now()}
+	p := newPass(region, ops)
 	atomic.StorePointer(&passes[place], unsafe.Pointer(p))
-	for _, s := range ops {
-		if s < page.DoneCap {
-			atomic.StoreUint32(&armed[s], place)
-		}
+	atomic.StoreUint32(&armed[region], place)
+	for _, s := range p.ops {
+		atomic.AddUint32(&armed[s], 1)
 	}
 	return p
+}
+
+// newPass returns a Pass that wants each of ops once.
+func newPass(region Site, ops []Site) *Pass {
+	p := &Pass{region: region, ops: make([]Site, 0, len(ops)), since: now()}
+	for _, s := range ops {
+		if s >= page.DoneCap {
+			continue
+		}
+		i := p.find(s)
+		if i < len(p.ops) && p.ops[i] == s {
+			continue
+		}
+		p.ops = append(p.ops, 0)
+		copy(p.ops[i+1:], p.ops[i:])
+		p.ops[i] = s
+	}
+	p.left = make([]uint32, len(p.ops))
+	for i := range p.left {
+		p.left[i] = 1
+	}
+	n := len(p.ops)
+	if n > Captures {
+		n = Captures
+	}
+	p.captures = make([]unsafe.Pointer, n)
+	return p
+}
+
+// find returns where in ops s is, or ought to be.
+func (p *Pass) find(s Site) int {
+	from, to := 0, len(p.ops)
+	for from < to {
+		if i := (from + to) / 2; p.ops[i] < s {
+			from = i + 1
+		} else {
+			to = i
+		}
+	}
+	return from
+}
+
+// wants returns where in ops s is, if its arguments are still wanted.
+func (p *Pass) wants(s Site) (i int, ok bool) {
+	i = p.find(s)
+	return i, i < len(p.ops) && p.ops[i] == s && atomic.LoadUint32(&p.left[i]) == 1
+}
+
+// take reports whether the caller is the first to have ops[i], which nobody wants
+// any more then.
+func (p *Pass) take(i int) bool {
+	if !atomic.CompareAndSwapUint32(&p.left[i], 1, 0) {
+		return false
+	}
+	atomic.AddUint32(&armed[p.ops[i]], ^uint32(0))
+	return true
 }
 
 // Disarm asks for nothing more. What has been captured stays.
 func (p *Pass) Disarm() {
 	atomic.StoreUint32(&p.state, passOver)
-	for _, s := range p.ops {
-		if s < page.DoneCap {
-			atomic.CompareAndSwapUint32(&armed[s], p.place, 0)
-		}
+	for i := range p.ops {
+		p.take(i)
 	}
 }
 
 // Captures returns what has been captured so far, in the order of the
-// operations, and whether the pass is over. It may be called by any goroutine.
+// operations, and whether the pass is over. It may be called by any goroutine. Of an
+// iteration that was under way already it is over after half a second, so that the
+// next one gets newer arguments.
 func (p *Pass) Captures() (list []*Capture, over bool) {
 	state := atomic.LoadUint32(&p.state)
-	if state == passOpen && !p.lasts() {
+	if state == passOpen && (!p.lasts() || p.partial && now()-p.opened > patience) {
 		p.Disarm()
 		state = passOver
 	}

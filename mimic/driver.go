@@ -12,10 +12,6 @@ import (
 	"github.com/lifesign-go/lifesign/internal/page"
 )
 
-// lively is for how long after a pass of a region it counts as one that runs,
-// though no goroutine is in it when somebody looks: requests are short.
-const lively = 30 * second
-
 // wanted is a pass that is asked for: a *hook.Pass.
 type wanted interface {
 	Captures() (list []*hook.Capture, over bool)
@@ -32,8 +28,7 @@ type region struct {
 	taken  int    // captures of it that were taken over
 	number uint64 // of the pass that is asked for
 	route  route
-	passed int64 // when a pass was seen last, 0 if never
-	off    bool  // its checker has panicked
+	off    bool // its checker has panicked
 }
 
 // driver gives checkers their turns and writes what they come to into the page.
@@ -47,7 +42,6 @@ type driver struct {
 
 	regions []*region
 	version uint64        // of the registry, when regions were taken from it
-	holds   map[Site]int  // the region that an operation is armed for, by its index
 	of      map[Site]Site // a region whose checker has the operation
 	running map[Site]int  // goroutines in each region, as of this wake
 	passes  uint64
@@ -79,7 +73,7 @@ func newDriver(v *page.View, r *registry) *driver {
 	now := clock.Monotonic()
 	return &driver{
 		view: v, registry: r, schedule: newSchedule(usual, uint64(now)), calls: newCalls(),
-		trend: trend{at: now, lacking: map[lack]int64{}}, holds: map[Site]int{}, of: map[Site]Site{}, running: map[Site]int{},
+		trend: trend{at: now, lacking: map[lack]int64{}}, of: map[Site]Site{}, running: map[Site]int{},
 	}
 }
 
@@ -163,9 +157,9 @@ func (d *driver) sleep() {
 
 // stepAside arms everything and waits for it without a timer.
 func (d *driver) stepAside() {
-	for i, g := range d.regions {
+	for _, g := range d.regions {
 		d.collect(g)
-		d.arm(i, g, true)
+		d.arm(g, true)
 	}
 	hook.Await()
 	d.schedule.resume(clock.Monotonic())
@@ -222,9 +216,6 @@ func (d *driver) turn(i int) {
 		return
 	}
 	fresh := d.collect(g)
-	if fresh {
-		g.passed = d.now
-	}
 	runs := fresh || d.running[g.checker.region] > 0 // somebody is in it, or has been
 	var ways []*way
 	if runs {
@@ -239,7 +230,7 @@ func (d *driver) turn(i int) {
 	for _, w := range ways {
 		d.run(g, w)
 	}
-	d.arm(i, g, false)
+	d.arm(g, false)
 }
 
 // collect takes over what has been captured of the pass that was asked for, and
@@ -264,56 +255,17 @@ func (d *driver) collect(g *region) (fresh bool) {
 	return fresh
 }
 
-// arm asks for the next pass of g, the i-th region, unless one that was asked for
-// is still to come, or has begun and anew is false.
-func (d *driver) arm(i int, g *region, anew bool) {
-	if g.off || len(g.sites) == 0 {
-		return
-	}
-	ops := d.ops(i, g)
-	if g.armed != nil && (g.taken > 0 && !anew || g.taken == 0 && d.hold(i, ops)) {
+// arm asks for the next pass of g, unless one that was asked for is still to come,
+// or has begun and anew is false.
+func (d *driver) arm(g *region, anew bool) {
+	if g.off || len(g.sites) == 0 || g.armed != nil && (g.taken == 0 || !anew) {
 		return
 	}
 	g.armed, g.taken = nil, 0
-	if len(ops) == 0 {
-		return
-	}
-	for _, s := range ops {
-		d.holds[s] = i
-	}
-	if p := hook.Arm(g.checker.region, ops); p != nil {
+	if p := hook.Arm(g.checker.region, g.sites); p != nil {
 		d.passes++
 		g.armed, g.number = p, d.passes
 	}
-}
-
-// ops returns the operations to ask for. They can be armed for one region at a
-// time: one that does not run does not take them away from one that does.
-func (d *driver) ops(i int, g *region) (ops []Site) {
-	if d.lives(g) {
-		return g.sites
-	}
-	for _, s := range g.sites {
-		if other, ok := d.holds[s]; !ok || other == i || !d.lives(d.regions[other]) {
-			ops = append(ops, s)
-		}
-	}
-	return ops
-}
-
-// hold reports whether all of the operations are armed for the i-th region.
-func (d *driver) hold(i int, ops []Site) bool {
-	for _, s := range ops {
-		if other, ok := d.holds[s]; !ok || other != i {
-			return false
-		}
-	}
-	return len(ops) > 0
-}
-
-// lives reports whether g runs, as far as is known.
-func (d *driver) lives(g *region) bool {
-	return d.running[g.checker.region] > 0 || g.passed != 0 && d.now-g.passed < lively
 }
 
 // run goes through g's checker with the captures of w.

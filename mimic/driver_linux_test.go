@@ -183,8 +183,8 @@ func TestDriverSwitchesOffAPanickingChecker(t *testing.T) {
 	}
 }
 
-// An operation stands in a loop's checker and in that of a request that nobody
-// makes: it is armed for the loop.
+// An operation stands in a loop's checker and in two of requests that nobody
+// makes: they take nothing away from the loop.
 func TestDriverArmsForWhatRuns(t *testing.T) {
 	s := base + 500
 	w := &saver{f: temporary(t), site: s}

@@ -17,6 +17,9 @@ const (
 	// stale is how long captures are used while the region is passed through in
 	// other ways.
 	stale = 300 * second
+
+	// together is how many operations two ways have at most that are used at once.
+	together = 96
 )
 
 // capture is what an operation was given: a *hook.Capture.
@@ -125,7 +128,7 @@ func (w *way) alive() bool {
 }
 
 // take returns the captures to be used now: the newest ones, and those that were
-// not used for longest.
+// not used for longest; by turns, where that is more than the page has room for.
 func (r *route) take(now int64) []*way {
 	if len(r.ways) == 0 {
 		return nil
@@ -144,8 +147,12 @@ func (r *route) take(now int64) []*way {
 			other = w
 		}
 	}
-	if other != nil {
+	switch {
+	case other == nil:
+	case len(newest.given)+len(other.given) <= together:
 		list = append(list, other)
+	case r.turns%2 == 0:
+		list[0] = other
 	}
 	for _, w := range list {
 		w.ran = r.turns

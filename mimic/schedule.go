@@ -28,8 +28,8 @@ var usual = pace{share: 5000, burst: 50e6, each: 10e3, most: 32}
 //
 //  1. A checker has a turn every second, give or take a fifth. The first ones are
 //     spread over a second.
-//  2. There are 50 ms between two wakes; whoever is due by then has its turn in
-//     one.
+//  2. There are 50 ms between two wakes, and as much again for each 64 mimics that
+//     the first has made beyond 64; whoever is due by then has its turn in one.
 //  3. Who has waited longest is first. None begins while more time was used than
 //     the share of all time so far, or when enough mimics were made in this wake.
 //  4. When nothing has moved for ten seconds it is time to step aside.
@@ -136,8 +136,8 @@ func (s *schedule) wake() int64 {
 			at = paid
 		}
 	}
-	if at < s.woke+pause {
-		at = s.woke + pause
+	if next := s.woke + pause*int64(1+(s.mimics-1)/(2*s.pace.most)); at < next {
+		at = next
 	}
 	return at
 }
