@@ -31,8 +31,13 @@ func TestRootModuleUsesTheOldLibrary(t *testing.T) {
 		if under(p.dir, "cmd") || under(p.dir, "testbed") {
 			continue
 		}
-		for name, version := range newer(t, p, fset, std, since) {
-			t.Errorf("%s came with Go %s, the root module says go 1.%d", name, version, oldest)
+		for _, cgo := range []bool{false, true} { // a package may have files for either
+			for name, version := range newer(t, p, cgo, fset, std, since) {
+				t.Errorf("%s came with Go %s, the root module says go 1.%d", name, version, oldest)
+			}
+			if !usesC(p) {
+				break
+			}
 		}
 	}
 }
@@ -61,18 +66,18 @@ func TestApiSinceKnowsFunctionsAndMethods(t *testing.T) {
 }
 
 // newer returns what p uses of the library that is younger than oldest, by
-// place and name, with its version.
-func newer(t *testing.T, p goPackage, fset *token.FileSet, std types.Importer, since map[string]string) map[string]string {
+// place and name, with its version, in a build with cgo or without it.
+func newer(t *testing.T, p goPackage, cgo bool, fset *token.FileSet, std types.Importer, since map[string]string) map[string]string {
 	t.Helper()
 	var files []*ast.File
 	for _, f := range p.files {
-		if f.test || !builds(f) {
+		if f.test || !builds(f, cgo) {
 			continue
 		}
 		files = append(files, reparse(t, fset, f))
 	}
 	info := &types.Info{Uses: map[*ast.Ident]types.Object{}}
-	conf := types.Config{Importer: std}
+	conf := types.Config{Importer: std, FakeImportC: true}
 	if _, err := conf.Check(path.Join(module, p.dir), fset, files, info); err != nil {
 		t.Fatalf("check %s: %v", p.dir, err)
 	}
@@ -85,8 +90,21 @@ func newer(t *testing.T, p goPackage, fset *token.FileSet, std types.Importer, s
 	return found
 }
 
-// builds reports whether f is compiled here by the oldest version.
-func builds(f *goFile) bool {
+// usesC reports whether a file of p imports C.
+func usesC(p goPackage) bool {
+	for _, f := range p.files {
+		for _, imp := range f.imports {
+			if imp == "C" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// builds reports whether f is compiled here by the oldest version, with cgo or
+// without it.
+func builds(f *goFile, cgo bool) bool {
 	stem := strings.TrimSuffix(filepath.Base(f.name), ".go")
 	for _, other := range []string{"_darwin", "_windows", "_arm64"} {
 		if strings.HasSuffix(stem, other) {
@@ -103,6 +121,8 @@ func builds(f *goFile) bool {
 		expr, err := constraint.Parse(line)
 		return err == nil && expr.Eval(func(tag string) bool {
 			switch tag {
+			case "cgo":
+				return cgo
 			case "linux", "unix", "amd64", "gc", "go1.17", "go1.18":
 				return true
 			}

@@ -23,7 +23,8 @@
 //
 // The runtime's fatal errors cannot be recovered from: concurrent map writes, stack
 // overflow, out of memory, unlock of an unlocked mutex, all goroutines asleep, a
-// crash in C code, a signal from outside. Of os.Exit and runtime.Goexit nobody is
+// signal from outside; nor can a crash in C code, unless it is called by package
+// cguard. Of os.Exit and runtime.Goexit nobody is
 // to be protected. A panic in a goroutine that the unit has started with a go
 // statement ends the program, unless that was Go.
 //
