@@ -59,7 +59,7 @@ quick: ## the tests without the race detector and without NATS
 
 vet: ## gofmt, go vet and staticcheck, every module
 	$(call section,gofmt)
-	@test -z "$$(gofmt -l *.go event hook internal cmd testbed | grep -v testdata/ | tee /dev/stderr)"
+	@test -z "$$(gofmt -l *.go event guard hook internal cmd testbed | grep -v testdata/ | tee /dev/stderr)"
 	$(call section,go vet and staticcheck)
 	go vet ./...
 	go run $(STATICCHECK) ./...
@@ -127,10 +127,13 @@ oops: ## real kernel oopses in a virtual machine: lifesign inside must tell in 1
 	@mkdir -p $(BIN)
 	testbed/oops/run $(BIN)
 
-arm64: ## the hooks' tests for linux/arm64, in an emulator (Debian: qemu-user)
+arm64: ## the hooks' tests for linux/arm64, and those of crashes in C, in an emulator (Debian: qemu-user)
+	.ci/need aarch64-linux-gnu-gcc:crossbuild-essential-arm64 qemu-aarch64:qemu-user
 	@mkdir -p $(BIN)
 	CGO_ENABLED=0 GOARCH=arm64 go test -c -o $(BIN)/hook.arm64 ./hook
 	cd hook && qemu-aarch64 $(BIN)/hook.arm64 -test.v | tail -n 3
+	CGO_ENABLED=1 CC=aarch64-linux-gnu-gcc GOARCH=arm64 go test -c -o $(BIN)/cguard.arm64 ./guard/cguard
+	cd guard/cguard && qemu-aarch64 -L /usr/aarch64-linux-gnu $(BIN)/cguard.arm64 -test.v -test.run 'Available|Kind|Within|Panics' | grep -v '^=== ' | tail -n 20
 
 cputime: ## lifesign cpu on a real kernel with the fault of those before 4.3, and without (Debian, root; not in CI)
 	@mkdir -p $(BIN)

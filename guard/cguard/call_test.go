@@ -42,12 +42,12 @@ var kinds = map[string]struct {
 	in     string // a function on the stack; "" if the stack is not to be had
 }{
 	"null":     {faulty.Null, syscall.SIGSEGV, "SIGSEGV (nothing is mapped there) at address 0x0 in faulty_null+", "faulty_null"},
-	"wild":     {faulty.Wild, syscall.SIGSEGV, "SIGSEGV (not told by the kernel)", "faulty_wild"},
+	"wild":     {faulty.Wild, syscall.SIGSEGV, "SIGSEGV (", "faulty_wild"},
 	"nowhere":  {faulty.Nowhere, syscall.SIGSEGV, "at address 0x0 in faulty_nowhere+", "faulty_nowhere"},
 	"readonly": {faulty.Readonly, syscall.SIGSEGV, "SIGSEGV (no permission)", "faulty_readonly"},
 	"bus":      {faulty.Bus, syscall.SIGBUS, "SIGBUS (no such memory)", "faulty_bus"},
-	"divide":   {faulty.Divide, syscall.SIGFPE, "SIGFPE (integer division by zero)", "faulty_divide"},
-	"illegal":  {faulty.Illegal, syscall.SIGILL, "SIGILL (illegal operand)", "faulty_illegal"},
+	"divide":   {faulty.Divide, syscall.SIGFPE, "SIGFPE (", "faulty_divide"},
+	"illegal":  {faulty.Illegal, syscall.SIGILL, "SIGILL (", "faulty_illegal"},
 	"abort":    {faulty.Abort, syscall.SIGABRT, "SIGABRT (abort) in ", "faulty_abort"},
 	"overflow": {faulty.Overflow, syscall.SIGSEGV, "SIGSEGV (stack overflow)", ""},
 	"free":     {faulty.Free, syscall.SIGABRT, "SIGABRT (abort) in ", "faulty_free"},

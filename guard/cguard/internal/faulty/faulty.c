@@ -49,12 +49,17 @@ void faulty_divide(void *arg)
 	sink = seven / zero;
 #else
 	raise(SIGFPE); /* a division by zero is 0 there */
+	sink = seven;
 #endif
 }
 
 void faulty_illegal(void *arg)
 {
-	__builtin_trap();
+#if defined(__x86_64__)
+	__asm__ volatile("ud2");
+#else
+	__asm__ volatile(".inst 0"); /* udf */
+#endif
 }
 
 void faulty_abort(void *arg) { abort(); }
@@ -81,12 +86,12 @@ void faulty_free(void *arg)
 	sink = 1;
 }
 
-/* The stack is of no use to who wants to walk it. */
+/* The stack is of no use to who wants to walk it: where to return to is overwritten. */
 __attribute__((noinline)) void faulty_smash(void *arg)
 {
 	volatile uintptr_t *p = __builtin_frame_address(0);
-	for (int i = 0; i < 4; i++)
-		p[i] = 0x4141414141414141;
+	getpid(); /* so that it has a frame of its own */
+	p[0] = p[1] = 0x4141414141414141;
 	*null = 1;
 }
 
