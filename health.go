@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/lifesign-go/lifesign/event"
-	"github.com/lifesign-go/lifesign/guard"
+	"github.com/lifesign-go/lifesign/guard/unit"
 )
 
 // HealthOption changes when a health handler fails.
@@ -84,7 +84,7 @@ func (h *health) fails(s Status) string {
 	case h.complaints && len(s.Complaints) > 0:
 		return s.Complaints[0].What
 	case h.complaints && draining():
-		why, _ := guard.Draining()
+		why, _ := unit.Draining()
 		return why
 	case s.Verdict == event.Unknown && h.unknown != nil && (s.Age < 0 || s.Age > *h.unknown):
 		return s.What
@@ -94,7 +94,7 @@ func (h *health) fails(s Status) string {
 
 // draining reports whether contained crashes have escalated.
 func draining() bool {
-	_, yes := guard.Draining()
+	_, yes := unit.Draining()
 	return yes
 }
 

@@ -28,22 +28,22 @@ var layers = map[string]int{
 
 	"cmd/kernel":      2,
 	"cmd/load":        2,
-	"guard":           2,
+	"guard/unit":      2,
 	"internal/judge":  2,
 	"mimic":           2,
 	"cmd/ptrace":      2,
 	"cmd/unwind":      2,
 	"internal/sample": 2,
 
-	".":            3,
-	"guard/cguard": 3,
-
+	".":           3,
+	"guard":       3,
 	"cmd/analyze": 3,
 	"cmd/errands": 3,
 	"cmd/observe": 3,
 
-	"cmd/gen":    4,
-	"cmd/attach": 4,
+	"cmd/gen":      4,
+	"cmd/attach":   4,
+	"guard/cguard": 4,
 
 	"cmd/weave": 5,
 

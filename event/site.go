@@ -57,6 +57,10 @@ type Site struct {
 	Confined bool `json:"confined,omitempty"` // locks: nobody releases this lock but a function that has taken it before
 	Leaves   bool `json:"leaves,omitempty"`   // calls: what is called is not woven
 
+	// PerRequest says of a region that a goroutine runs it for one request or
+	// connection, among others that do: the program serves without it.
+	PerRequest bool `json:"perRequest,omitempty"`
+
 	// Needs says what a wait here needs from another goroutine to end, by the
 	// class of the object: items with one blank between them, "recv:CLASS" (a
 	// receiver), "send:CLASS" (a sender, or a close), "done:CLASS" (a WaitGroup's

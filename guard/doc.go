@@ -33,11 +33,16 @@
 // instead: the locks that the unit has taken and that no deferred call has released
 // are known from the vitals page.
 //
+// Nor is a crash of a region contained, of a loop that a goroutine of a woven program
+// runs for as long as the program lives: without its worker a program that looks well
+// serves nothing. Loops of a request, or of one connection among many, are no such
+// regions. Units that a region begins are what it is there for.
+//
 // # Escalation
 //
 // Containing crash after crash keeps a broken program up. More than Config.Most
 // contained crashes in Config.Within, or one and the same more than Config.Same
-// times, escalate, as does a lock left behind: Draining reports true from then on,
+// times, escalate, as does a lock left behind or a region: Draining reports true from then on,
 // lifesign.Readyz fails, and after Config.Grace the program ends with the panic that it
 // would have ended with in the first place, for a supervisor to start anew.
 //
@@ -45,12 +50,12 @@
 //
 // # Cost
 //
-// All functions may be called by any number of goroutines. `go test -bench Unit ./guard`
+// All functions may be called by any number of goroutines. `go test -bench Unit ./guard/unit`
 // has a unit beside a deferred call of recover around the same work, in one run, and
 // what counts is the difference: 16 ns on a server's processor at its quietest, and 5
 // bytes, if units have one parent again and again, as those of a worker's loop have.
 // A unit whose parent is its own has an allocation of 24 bytes of its own, which makes
-// it 28 ns. Handler and Go allocate the unit with what else they need.
+// it 28 ns. Go allocates the unit with what else it needs.
 //
 // A context that units were begun with again and again may be kept until other units
 // are begun, at most 64 of them.

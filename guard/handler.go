@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+
+	"github.com/lifesign-go/lifesign/guard/unit"
 )
 
 // Handler returns h with each request as a unit of work, whose context is the
@@ -20,11 +22,11 @@ import (
 func Handler(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t := &tracker{ResponseWriter: w}
-		err := do(t.in(r.Context()), func(ctx context.Context) error {
+		err := unit.DoBut(r.Context(), func(ctx context.Context) error {
 			h.ServeHTTP(t.able(), r.WithContext(ctx))
 			return nil
 		}, aborts)
-		var c *Crash
+		var c *unit.Crash
 		if errors.As(err, &c) {
 			t.giveUp()
 		}
@@ -39,7 +41,6 @@ func aborts(v any) bool {
 
 // tracker knows what has become of a response.
 type tracker struct {
-	single
 	http.ResponseWriter
 	begun    bool     // something of it may have been sent
 	hijacked net.Conn // the handler has taken the connection over

@@ -10,6 +10,13 @@ import (
 	"testing"
 )
 
+// contained has nothing escalate, and nothing reported.
+func contained(t *testing.T) {
+	t.Helper()
+	Configure(Config{Most: 1000, Same: 1000, Grace: -1, Report: func(*Crash) {}})
+	t.Cleanup(func() { Configure(Config{}) })
+}
+
 // serve returns a server of h, by HTTP/1 or HTTP/2.
 func serve(t *testing.T, two bool, h http.HandlerFunc) *httptest.Server {
 	t.Helper()
@@ -22,7 +29,7 @@ func serve(t *testing.T, two bool, h http.HandlerFunc) *httptest.Server {
 
 func TestACrashCostsItsRequest(t *testing.T) {
 	for _, two := range []bool{false, true} {
-		contained(t, Config{Most: 100, Same: 100})
+		contained(t)
 		s := serve(t, two, func(w http.ResponseWriter, r *http.Request) {
 			switch r.URL.Path {
 			case "/early":
@@ -62,7 +69,7 @@ func TestACrashCostsItsRequest(t *testing.T) {
 }
 
 func TestTheServersAbilitiesStay(t *testing.T) {
-	contained(t, Config{})
+	contained(t)
 	for _, two := range []bool{false, true} {
 		var plain, guarded [4]bool
 		ask := func(w http.ResponseWriter, into *[4]bool) {
@@ -90,7 +97,7 @@ func TestTheServersAbilitiesStay(t *testing.T) {
 }
 
 func TestHijackedConnectionsAreClosed(t *testing.T) {
-	contained(t, Config{})
+	contained(t)
 	s := serve(t, false, func(w http.ResponseWriter, r *http.Request) {
 		conn, _, err := w.(http.Hijacker).Hijack()
 		if err != nil {
@@ -110,7 +117,7 @@ func TestHijackedConnectionsAreClosed(t *testing.T) {
 }
 
 func TestGivingUpIsNoCrash(t *testing.T) {
-	contained(t, Config{})
+	contained(t)
 	before, _ := Counts()
 	var ctx context.Context
 	s := serve(t, false, func(w http.ResponseWriter, r *http.Request) {

@@ -1,7 +1,6 @@
 package hook
 
 import (
-	"bytes"
 	"sync/atomic"
 
 	"github.com/lifesign-go/lifesign/internal/page"
@@ -194,7 +193,9 @@ func unwindMarks(c *page.Cell, p Point) {
 	for n := c.NMarks; n > page.InUse(uint64(p)); n-- {
 		publish(&c.NMarks, n-1)
 		if n <= page.Marks {
-			finish(Site(page.SiteOf(c.Mark[n-1].What)))
+			m := &c.Mark[n-1]
+			finish(Site(page.SiteOf(m.What)))
+			m.What |= page.Held // no reader looks at it any more: LeftSince does
 		}
 	}
 }
@@ -260,39 +261,4 @@ func exitFirst(s Site) {
 	if c := self(); c != nil {
 		drop(c, s)
 	}
-}
-
-// HeldSince returns the locks that the running goroutine has taken since p and has
-// not released, as far as they are woven: what they are and where they were taken,
-// "server.mu at server.go:10". It is for the end of a unit of work, and slow.
-func HeldSince(p Point) []string {
-	c := self()
-	if c == nil || p == 0 {
-		return nil
-	}
-	var held []string
-	for _, r := range c.Record[:records(c)] {
-		if r.What&page.Held != 0 && page.Later(r.What, uint64(p)) {
-			held = append(held, siteText(page.SiteOf(r.What)))
-		}
-	}
-	return held
-}
-
-// siteText names the site in a row of the table.
-func siteText(row uint32) string {
-	rows := vitals.Sites[:atomic.LoadUint64(&vitals.Header.SiteBytes)]
-	for ; row > 0; row-- {
-		at := bytes.IndexByte(rows, '\n')
-		if at < 0 {
-			return "a lock"
-		}
-		rows = rows[at+1:]
-	}
-	if at := bytes.IndexByte(rows, '\n'); at >= 0 {
-		if s, err := page.ParseSite(string(rows[:at])); err == nil {
-			return s.Object + " at " + s.Place()
-		}
-	}
-	return "a lock"
 }

@@ -13,8 +13,8 @@ import (
 //
 //	kind TAB flags TAB package TAB file TAB line TAB func TAB object TAB needs LF
 //
-// Flags are the letters i (idle), p (paired), c (confined) and l (leaves), in
-// this order, or "-". Tabs, line feeds and
+// Flags are the letters i (idle), p (paired), c (confined), l (leaves) and r (for
+// one request), in this order, or "-". Tabs, line feeds and
 // backslashes in a field are escaped by a backslash.
 
 const siteFields = 8
@@ -40,6 +40,7 @@ var siteFlags = []struct {
 	{'p', func(s *event.Site) *bool { return &s.Paired }},
 	{'c', func(s *event.Site) *bool { return &s.Confined }},
 	{'l', func(s *event.Site) *bool { return &s.Leaves }},
+	{'r', func(s *event.Site) *bool { return &s.PerRequest }},
 }
 
 func flagsOf(s *event.Site) string {

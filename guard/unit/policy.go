@@ -1,4 +1,4 @@
-package guard
+package unit
 
 import (
 	"fmt"
@@ -66,6 +66,8 @@ func (t *tally) add(c *Crash, cfg Config) string {
 	switch {
 	case len(c.Locks) > 0:
 		return fmt.Sprintf("a unit has crashed and left %s locked", c.Locks[0])
+	case c.Region != "":
+		return fmt.Sprintf("a unit has crashed in the region %s, which the program would go on without", c.Region)
 	case same > cfg.Same:
 		return fmt.Sprintf("the same crash %d times in %v", same, cfg.Within)
 	case len(t.recent) > cfg.Most:

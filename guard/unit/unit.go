@@ -1,4 +1,4 @@
-package guard
+package unit
 
 import (
 	"context"
@@ -44,6 +44,12 @@ func Commit(ctx context.Context, keep func() error) error {
 // While f runs, faults at addresses that are not nil are panics, too.
 func Do(ctx context.Context, f func(ctx context.Context) error) error {
 	return do(unitIn(ctx), f, nil)
+}
+
+// DoBut is Do for units that give up on purpose by a panic: those whose values pass
+// reports true for are no crashes and go on to who called.
+func DoBut(ctx context.Context, f func(ctx context.Context) error, pass func(v any) bool) error {
+	return do(unitIn(ctx), f, pass)
 }
 
 // do is Do of u; pass says which panics are no crashes and go on.

@@ -1,13 +1,15 @@
-package guard
+package unit
 
 import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"path"
 	"runtime"
 	"strings"
 	"time"
 
+	"github.com/lifesign-go/lifesign/event"
 	"github.com/lifesign-go/lifesign/hook"
 )
 
@@ -18,6 +20,7 @@ type Crash struct {
 	Stack       []runtime.Frame // where, innermost first, from the function that panicked to that of the unit
 	Fingerprint uint64          // the same for the same kind of panic at the same place
 	Address     uintptr         // of a memory fault; 0 if it is none
+	Region      string          // that the unit was in, as far as it is woven: "(*server).run at server.go:36"; requests and what is in them are none
 	Locks       []string        // that the unit has taken and left locked, as far as they are woven: "server.mu at server.go:10"
 }
 
@@ -47,7 +50,7 @@ func (c *Crash) value() string {
 const depth = 64
 
 // unitFunc is the function that calls a unit's.
-const unitFunc = "github.com/lifesign-go/lifesign/guard.do"
+const unitFunc = "github.com/lifesign-go/lifesign/guard/unit.do"
 
 // newCrash is called by the deferred function that has recovered v.
 func newCrash(v any, begin hook.Point) *Crash {
@@ -58,11 +61,12 @@ func newCrash(v any, begin hook.Point) *Crash {
 	}
 	var pcs [depth]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
-	panicked := false
+	panicked, whole := false, false
 	for more := true; more; {
 		var f runtime.Frame
 		f, more = frames.Next()
 		if f.Function == unitFunc {
+			whole = true
 			break // who began the unit has no part in the crash
 		}
 		if !panicked || strings.HasPrefix(f.Function, "runtime.") && len(c.Stack) == 0 {
@@ -71,8 +75,42 @@ func newCrash(v any, begin hook.Point) *Crash {
 		}
 		c.Stack = append(c.Stack, f)
 	}
+	c.Region = regionOf(hook.LeftSince(begin), c.Stack, whole)
 	c.Fingerprint = fingerprint(c)
 	return c
+}
+
+// regionOf returns which of the regions that a unit has left has crashed, "" if none
+// has: the outermost one that is on the stack, unless it is of a request that is the
+// unit's. If the stack is not whole it may have been on what is missing.
+func regionOf(left []event.Site, stack []runtime.Frame, whole bool) string {
+	for _, s := range left {
+		if s.Kind == event.Request || s.PerRequest {
+			return ""
+		}
+		if s.Kind != event.Region {
+			continue
+		}
+		for _, f := range stack {
+			if within(f, s) {
+				return s.Func + " at " + s.Place()
+			}
+		}
+		if !whole {
+			return s.Func + " at " + s.Place()
+		}
+	}
+	return ""
+}
+
+// within reports whether f is of the function that the loop s is in, and not before
+// it. A function that was put into another may go by both names.
+func within(f runtime.Frame, s event.Site) bool {
+	name := s.Func
+	if at := strings.Index(name, ".func"); at > 0 {
+		name = name[:at]
+	}
+	return f.Line >= s.Line && path.Base(f.File) == path.Base(s.File) && strings.Contains(f.Function, "."+name)
 }
 
 // fingerprint hashes the type of the panic and the lines on the stack. The text of
