@@ -25,6 +25,7 @@ var layers = map[string]int{
 	"internal/mimics":  1,
 	"internal/tell":    1,
 	"internal/threads": 1,
+	"lease":            1,
 
 	"cmd/kernel":      2,
 	"cmd/load":        2,

@@ -26,3 +26,19 @@ func BenchmarkMonotonic(b *testing.B) {
 		Monotonic()
 	}
 }
+
+// Boot time is ahead of Monotonic by the suspends so far, of which there are none
+// between two readings here.
+func TestBootGoesOnAsMonotonicDoes(t *testing.T) {
+	for try := 0; ; try++ {
+		m0, b0 := Monotonic(), Boot()
+		time.Sleep(20 * time.Millisecond)
+		m, b := Monotonic()-m0, Boot()-b0
+		if d := time.Duration(b - m); d > -5*time.Millisecond && d < 5*time.Millisecond && b > 0 {
+			return
+		}
+		if try == 10 {
+			t.Fatalf("%v passed by Boot, %v by Monotonic", time.Duration(b), time.Duration(m))
+		}
+	}
+}
