@@ -30,6 +30,8 @@ var layers = map[string]int{
 	"cmd/kernel":      2,
 	"cmd/load":        2,
 	"guard/unit":      2,
+	"lease/fencehttp": 2,
+	"lease/fencesql":  2,
 	"internal/judge":  2,
 	"mimic":           2,
 	"cmd/ptrace":      2,
@@ -40,6 +42,7 @@ var layers = map[string]int{
 	"guard":       3,
 	"cmd/analyze": 3,
 	"cmd/errands": 3,
+	"cmd/fencedb": 3,
 	"cmd/observe": 3,
 
 	"cmd/gen":      4,
