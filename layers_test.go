@@ -49,7 +49,8 @@ var layers = map[string]int{
 	"cmd/attach":   4,
 	"guard/cguard": 4,
 
-	"cmd/weave": 5,
+	"cmd/weave":     5,
+	"examples/game": 5,
 
 	"cmd/lifesign": 6,
 }
