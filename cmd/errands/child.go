@@ -271,7 +271,7 @@ func (l *loop) died(c *child, why string) {
 	if c != l.child {
 		return
 	}
-	l.child = nil
+	l.child, l.held = nil, held{}
 	l.h.count(func(n *Counts) { n.Deaths++ })
 	if l.starts.last == "" || c.ready {
 		l.starts.last = why
@@ -301,7 +301,7 @@ func (l *loop) strand(why string) {
 // place.
 func (l *loop) retire(why string) {
 	c := l.child
-	l.child = nil
+	l.child, l.held = nil, held{}
 	l.strand(why)
 	close(c.lines)
 	c.finish(grace, graceKilled, func(n int) {

@@ -10,9 +10,10 @@
 //
 // What is promised:
 //
-//   - No descriptor of the program's is opened in the program, and none is held here
-//     from one errand to the next: a file system that the program has left can be
-//     unmounted.
+//   - No descriptor is opened in the program. From one errand to the next none is held
+//     here but of files without a name, in directories in which the program has a file
+//     open itself; they are closed a quarter of a second after that: a file system that
+//     the program has left can be unmounted.
 //   - What the program has open is opened anew for reading alone, and only if it is a
 //     regular file or a directory. What is written goes to files without a name, or,
 //     where the file system has none such, to one with a name for the moment between

@@ -55,11 +55,16 @@ func (j *job) temporary() (fd int, text string, err error) {
 // nameless makes a file without a name, or one that loses it at once.
 func (j *job) nameless(dir spot) (int, error) {
 	fd, err := j.openat(dir.fd, ".", unix.O_TMPFILE|unix.O_RDWR, 0o600)
-	switch err {
-	case unix.EOPNOTSUPP, unix.EISDIR, unix.EINVAL, unix.ENOSYS: // open(2) on O_TMPFILE
+	if noneSuch(err) {
 		return j.named(dir)
 	}
 	return fd, err
+}
+
+// noneSuch reports whether a file system has no files without a name, as open(2) has it
+// of O_TMPFILE.
+func noneSuch(err error) bool {
+	return err == unix.EOPNOTSUPP || err == unix.EISDIR || err == unix.EINVAL || err == unix.ENOSYS
 }
 
 // named makes a file whose name is there for the time between two system calls. The
@@ -110,6 +115,9 @@ func fill(fd int, data []byte) error {
 // sync writes a block and makes it durable, and reads it back: what a program syncs it
 // has often written by ways that no checker can follow.
 func (j *job) sync() (string, error) {
+	if j.mayKeep() {
+		return j.overwrite(pattern(block))
+	}
 	fd, text, err := j.temporary()
 	if err != nil {
 		return "", err
@@ -125,6 +133,9 @@ func (j *job) write() (string, error) {
 	}
 	if len(data) == 0 {
 		data = pattern(j.Size)
+	}
+	if j.mayKeep() {
+		return j.overwrite(data)
 	}
 	fd, text, err := j.temporary()
 	if err != nil {
@@ -184,11 +195,11 @@ func past(fd, n int) (got []byte, cached bool, err error) {
 	if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0); err == nil {
 		if _, err = unix.FcntlInt(uintptr(fd), unix.F_SETFL, flags|unix.O_DIRECT); err == nil {
 			got, err = pread(fd, buf, 0)
+			_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETFL, flags)
 			if err != unix.EINVAL {
 				// Some take the flag and read from the cache all the same (tmpfs since 6.6).
 				return cut(got, n), cached, err
 			}
-			_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETFL, flags)
 		}
 	}
 	got, err = pread(fd, buf[:n], 0)

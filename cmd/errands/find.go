@@ -18,6 +18,7 @@ type job struct {
 	marks *Marks
 	fds   []int
 	told  bool // on which file system it works
+	kept  bool // the file that it was done with
 }
 
 func (j *job) close() {

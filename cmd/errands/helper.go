@@ -13,7 +13,7 @@ import (
 type Config struct {
 	PID     int      // the program's
 	Command []string // what runs Serve; nil for this program's own "helper" subcommand
-	Share   float64  // of the time that errands may keep the program's disks busy; 0 for DefaultShare
+	Share   float64  // of the time that errands may keep each of the program's disks busy; 0 for DefaultShare
 }
 
 // DefaultShare is a thousandth: 1 ms in a second. What comes to meet one of them is a
@@ -89,7 +89,7 @@ func Start(c Config) (*Helper, error) {
 		done: make(chan struct{}), ended: make(chan struct{}),
 	}
 	h.loop = loop{
-		h: h, mine: mine, running: map[uint64]*running{}, budget: newBudget(c.Share, clock.Monotonic()),
+		h: h, mine: mine, running: map[uint64]*running{}, budgets: newBudgets(c.Share),
 		watcher: watcher{proc: "/proc", pid: c.PID}, mounts: mountTable{k: k},
 	}
 	go h.loop.run()

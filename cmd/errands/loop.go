@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -20,7 +21,8 @@ type loop struct {
 	mine    place // where the agent is
 	running map[uint64]*running
 	waiting []waiting
-	budget  budget
+	budgets budgets
+	held    held
 	watcher watcher
 	mounts  mountTable
 	child   *child // nil if there is none
@@ -49,6 +51,9 @@ type running struct {
 	placed       bool // major and minor are known
 	name         string
 	told, mute   bool
+	link         string  // what the program's descriptor leads to
+	budget       *budget // that it is charged to, nil if it is not
+	charged      int64
 }
 
 // lasted returns how long an errand is under way, without what counts against nobody.
@@ -66,8 +71,12 @@ func (l *loop) run() {
 	defer timer.Stop()
 	for {
 		var tick <-chan time.Time
-		if len(l.running)+len(l.waiting) > 0 {
+		switch {
+		case len(l.running)+len(l.waiting) > 0:
 			timer.Reset(turn)
+			tick = timer.C
+		case len(l.held.files) > 0:
+			timer.Reset(lookAgain)
 			tick = timer.C
 		}
 		select {
@@ -91,6 +100,7 @@ func (l *loop) turn(now int64) {
 		l.watch(r, now)
 	}
 	l.turned = now
+	l.letGo(now)
 	kept := l.waiting[:0]
 	for _, w := range l.waiting {
 		if l.dispatch(&w, now) {
@@ -249,7 +259,11 @@ func (l *loop) dispatch(w *waiting, now int64) bool {
 	if l.hanging() >= maxHanging {
 		return l.unable(w, fmt.Sprintf("%d errands hang already", maxHanging))
 	}
-	if w.counted() && !l.budget.may(now) {
+	var budget *budget
+	if w.counted() {
+		budget = l.budgets.of(path.Dir(w.Mimic.Path), now)
+	}
+	if budget != nil && !budget.may(now) {
 		if !w.postponed {
 			w.postponed = true
 			l.h.count(func(c *Counts) { c.Postponed++ })
@@ -278,7 +292,14 @@ func (l *loop) dispatch(w *waiting, now int64) bool {
 	if !l.child.send(l.watcher.marks(), t) {
 		return l.unable(w, "the helper does not take errands")
 	}
-	l.running[w.ID] = &running{Errand: w.Errand, sent: now, next: int64(hangAfter)}
+	r := &running{Errand: w.Errand, sent: now, next: int64(hangAfter), budget: budget, link: string(t.Path)}
+	if len(t.Link) > 0 {
+		r.link = string(t.Link)
+	}
+	if budget != nil {
+		r.charged = budget.begin()
+	}
+	l.running[w.ID] = r
 	return false
 }
 
@@ -318,6 +339,7 @@ func (l *loop) task(e event.Errand) (task, error) {
 		} else if link != filepath.Clean(m.Path) {
 			t.Link = []byte(link)
 		}
+		t.Keep = e.Where == event.Here
 	}
 	return t, nil
 }
@@ -368,8 +390,14 @@ func (l *loop) hear(c *child, r report) {
 
 // over tells how an errand has ended.
 func (l *loop) over(r *running, e ended) {
-	if charged(r.Errand) {
-		l.budget.took(e.Took, r.told)
+	if r.placed {
+		l.budgets.learn(path.Dir(r.Mimic.Path), disk{r.major, r.minor})
+	}
+	if e.Kept {
+		l.held.note(r, e.When)
+	}
+	if r.budget != nil {
+		r.budget.took(e.Took, r.charged, r.told)
 		l.h.count(func(c *Counts) { c.DiskTime += time.Duration(e.Took) })
 	}
 	if r.mute {

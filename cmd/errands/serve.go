@@ -19,11 +19,12 @@ import (
 
 // server is the helper's half.
 type server struct {
-	proc  int // descriptor of the agent's /proc/self, -1 before setup
-	gate  gate
-	tasks chan task
-	marks atomic.Pointer[Marks]
-	names sync.WaitGroup // files that have a name
+	proc   int // descriptor of the agent's /proc/self, -1 before setup
+	gate   gate
+	tasks  chan task
+	marks  atomic.Pointer[Marks]
+	names  sync.WaitGroup // files that have a name
+	keeper keeper
 
 	mu  sync.Mutex // guards out
 	out io.Writer
@@ -81,6 +82,8 @@ func (s *server) obey(o order) error {
 		return errors.New("the first line does not say where the program is")
 	case o.Marks != nil:
 		s.marks.Store(o.Marks)
+	case o.Release != "":
+		s.keeper.release(o.Release, s.marks.Load())
 	case o.Errand != nil:
 		select {
 		case s.tasks <- *o.Errand:
@@ -186,7 +189,9 @@ func (s *server) do(t task) ended {
 	j := &job{s: s, task: t, marks: s.marks.Load()}
 	defer j.close()
 	text, err := j.run()
-	return conclude(text, err)
+	e := conclude(text, err)
+	e.Kept = j.kept
+	return e
 }
 
 // run calls what the deed is done by. The text is of one that is done.

@@ -19,10 +19,19 @@ const (
 
 // order is a line to the helper; one of its fields is set.
 type order struct {
-	Setup  *setup `json:",omitempty"` // the first one
-	Marks  *Marks `json:",omitempty"` // replaces those before
-	Errand *task  `json:",omitempty"`
+	Setup   *setup  `json:",omitempty"` // the first one
+	Marks   *Marks  `json:",omitempty"` // replaces those before
+	Errand  *task   `json:",omitempty"`
+	Release release `json:",omitempty"` // kept files are to be closed
 }
+
+// release says why kept files are to be closed.
+type release string
+
+const (
+	rested release = "rested" // they were not used for a while
+	closed release = "closed" // the program has closed a file on whose account one is kept
+)
 
 // setup says where the program is, and how the helper gets there.
 type setup struct {
@@ -49,6 +58,7 @@ type task struct {
 	Offset  int64  `json:",omitempty"`
 	Size    int64  `json:",omitempty"`
 	Data    []byte `json:",omitempty"`
+	Keep    bool   `json:",omitempty"` // the file that is made for it may be kept: the program has one open beside it
 }
 
 // report is a line from the helper; one of its fields is set.
@@ -83,6 +93,7 @@ type ended struct {
 	End   event.End
 	Errno string `json:",omitempty"`
 	Text  string `json:",omitempty"`
+	Kept  bool   `json:",omitempty"` // the file that it was done with is still open
 }
 
 var errLong = errors.New("a line is too long")

@@ -77,7 +77,7 @@ func FuzzReports(f *testing.F) {
 	f.Add([]byte(`{"Ready":{"Err":"no"}}` + "\n" + `{"At":{"ID":1,"Major":8,"Name":"L3g="}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		h := &Helper{config: Config{PID: 1}}
-		h.loop = loop{h: h, running: map[uint64]*running{7: {}}, budget: newBudget(1, 0)}
+		h.loop = loop{h: h, running: map[uint64]*running{7: {}}, budgets: newBudgets(1)}
 		h.loop.child = &child{}
 		_ = lines(bytes.NewReader(text), maxReport, func(r report) error {
 			if r.At == nil { // which asks the kernel for its mounts later
