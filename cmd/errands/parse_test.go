@@ -135,7 +135,7 @@ func TestBudget(t *testing.T) {
 	may(0, true)
 	b.took(20*ms, 0, false) // all that was saved up
 	may(0, false)
-	may(1000, true)     // 1 ms more
+	may(1000, true)        // 1 ms more
 	b.took(5*ms, 0, false) // the last one may go into debt
 	may(1000, false)
 	may(4990, false)
