@@ -21,6 +21,7 @@ var layers = map[string]int{
 	"cmd/gotable":      1,
 	"hook":             1,
 	"internal/cputime": 1,
+	"internal/dump":    1,
 	"internal/look":    1,
 	"internal/mimics":  1,
 	"internal/tell":    1,
