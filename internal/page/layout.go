@@ -24,6 +24,10 @@ import "unsafe"
 // of the page's descriptor.
 const EnvVar = "LIFESIGN_PAGE"
 
+// CrashVar names the environment variable by which a program is told the number of
+// the descriptor, a pipe's, that the Go runtime is to write to as it crashes.
+const CrashVar = "LIFESIGN_CRASH"
+
 // Magic and Version begin every page. The version grows with every change of
 // the layout or of the meaning of a field.
 const (
