@@ -37,7 +37,10 @@
 //	motion, err := t.Watch(tid, 10, 20*time.Millisecond)
 //	fmt.Println(motion) // "its instruction pointer moves within hash_update (hash.c:77); 10 looks"
 //
+// Halt stops all threads of a process at once, for a dump: whoever asks for that takes
+// what it does to system calls, and all else holds.
+//
 // errors.Is(err, ErrUnfit) says that the thread is of neither kind, and nothing
 // was done to it. A Tracer is for one goroutine at a time. It knows x86-64 and no
-// other architecture.
+// other architecture; Halt knows arm64, too.
 package ptrace

@@ -20,6 +20,9 @@ import (
 var binDir string
 
 func TestMain(m *testing.M) {
+	if os.Getenv(halterVar) != "" {
+		haltForEver() // this is the process that is killed
+	}
 	if os.Getenv(peekerVar) != "" {
 		peekForEver() // this is the process that is killed
 	}

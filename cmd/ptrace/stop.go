@@ -68,6 +68,10 @@ func (t *Tracer) stop(tid int, sleeps string) (s stopped, clean bool, err error)
 // await waits for the stop, and returns the signal that it has to be left with:
 // 0, or one that was about to be delivered.
 func await(tid int, begin time.Time) (signal unix.Signal, clean bool, err error) {
+	return awaitFor(tid, begin, stopLimit)
+}
+
+func awaitFor(tid int, begin time.Time, limit time.Duration) (signal unix.Signal, clean bool, err error) {
 	for nap := leastNap; ; nap = min(2*nap, mostNap) {
 		var status unix.WaitStatus
 		got, err := unix.Wait4(tid, &status, unix.WNOHANG|unix.WALL, nil)
@@ -83,7 +87,7 @@ func await(tid int, begin time.Time) (signal unix.Signal, clean bool, err error)
 		case got == tid:
 			return status.StopSignal(), true, nil
 		}
-		if time.Since(begin) > stopLimit {
+		if time.Since(begin) > limit {
 			return 0, false, fmt.Errorf("thread %d: %w", tid, errNoStop)
 		}
 		time.Sleep(nap)
