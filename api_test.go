@@ -160,7 +160,7 @@ func apiName(obj types.Object) string {
 func apiSince(t *testing.T) map[string]string {
 	t.Helper()
 	root := strings.TrimSpace(goCommand(t, nil, "env", "GOROOT"))
-	lists, err := filepath.Glob(filepath.Join(root, "api", "go1.*.txt"))
+	lists, err := filepath.Glob(filepath.Join(root, "api", "go1*.txt"))
 	if err != nil || len(lists) == 0 {
 		t.Fatalf("no lists of Go's API below %s: %v", root, err)
 	}
