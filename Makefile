@@ -12,6 +12,7 @@ TESTBED     := cd testbed && export GOWORK=off &&
 HARNESS     := $(BIN)/harness -bin $(BIN) -subjects testbed
 MIMICS      := $(BIN)/mimics -bin $(BIN) -subjects testbed
 HANG        := $(BIN)/hang -bin $(BIN) -subjects testbed
+CRASHES     := $(BIN)/crashes -bin $(BIN)
 BENCHSTAT   := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 FUZZTIME    ?= 10s
 
@@ -19,7 +20,7 @@ FUZZTIME    ?= 10s
 START   := $(shell date +%s)
 section = @printf '\n== %s (%d s after the start)\n' "$(1)" $$(( $$(date +%s) - $(START) ))
 
-.PHONY: help build rig demo test quick vet fuzz testbed mimics controls kernels soak bench buildcost tidy oops cputime arm64 clean observe-table observe-healthy observe-unchanged
+.PHONY: help build rig demo test quick vet fuzz testbed mimics crashes controls kernels soak bench buildcost tidy oops cputime arm64 clean observe-table observe-healthy observe-unchanged
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 20
@@ -30,7 +31,8 @@ build: ## build bin/lifesign
 
 # The rig is the testbed's own programs: the load and what judges lifesign.
 rig: build
-	$(TESTBED) go build -o $(BIN)/ ./natsload ./hungfs ./cutproxy ./harness ./mimics ./kernels ./natsbench ./workbench ./hookbench ./hang ./hang/programs/gohang
+	go build -o $(BIN)/crashserver ./examples/crashes
+	$(TESTBED) go build -o $(BIN)/ ./crashes ./natsload ./hungfs ./cutproxy ./harness ./mimics ./kernels ./natsbench ./workbench ./hookbench ./hang ./hang/programs/gohang
 
 demo: rig ## find the deadlock of nats-server 2.12.1 under load, in about a minute
 	$(HARNESS) -demo
@@ -50,6 +52,8 @@ test: vet rig ## every test of every module, and one real deadlock end to end
 	$(HARNESS) -short
 	$(call section,hung threads for real)
 	$(HANG) -short
+	$(call section,seventeen ways to crash)
+	$(CRASHES) -short
 	$(call section,done)
 
 quick: ## the tests without the race detector and without NATS
@@ -71,6 +75,14 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 
 testbed: rig ## real programs with real faults, their mended twins, stops and starvation
 	$(HARNESS)
+
+crashes: rig ## seventeen ways to crash, bare, guarded and under lifesign run; and ten thousand crashes in C of each kind
+	$(CRASHES)
+	$(call section,a game with a thousand players)
+	go run ./examples/game measure
+	$(call section,crashes in C)
+	go test -count 1 -v -timeout 1h -run ManyCrashes ./guard/cguard -crashes 10000
+	go test -count 1 -v -timeout 1h -race -run ManyCrashes ./guard/cguard -crashes 10000
 
 mimics: rig ## what mimic checkers find, and who else does: disks and networks that go wrong in every way, mimics on and off
 	$(MIMICS) -unnoticed

@@ -50,8 +50,9 @@ var layers = map[string]int{
 	"cmd/attach":   4,
 	"guard/cguard": 4,
 
-	"cmd/weave":     5,
-	"examples/game": 5,
+	"cmd/weave":        5,
+	"examples/crashes": 5,
+	"examples/game":    5,
 
 	"cmd/lifesign": 6,
 }

@@ -39,7 +39,8 @@ func contain(c *Crash) error {
 		What: c.Error() + "; what it has locked stays locked",
 	}
 	if len(c.Stack) > 0 {
-		f.Place.Site = event.Site{Kind: event.Call, File: c.Stack[0].Object, Func: c.Stack[0].Symbol}
+		at := c.Stack[c.blamed()]
+		f.Place.Site = event.Site{Kind: event.Call, File: at.Object, Func: at.Symbol}
 	}
 	hook.Say(f)
 	guard.Drain("C code has crashed and was contained, and may have left memory and locks behind: " + c.Error())

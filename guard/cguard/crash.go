@@ -39,21 +39,29 @@ func (f Frame) String() string {
 	return fmt.Sprintf("%s+%#x (%s)", f.Symbol, f.Offset, path.Base(f.Object))
 }
 
-// Error is one line: the signal, its reason, and the innermost function that has a
-// name.
+// Error is one line: the signal, its reason, and the function that it was in.
 func (c *Crash) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "crash in C contained: %s (%s)", name(c.Signal), c.reason())
 	if c.Signal != syscall.SIGABRT {
 		fmt.Fprintf(&b, " at address %#x", c.Address)
 	}
-	for i, f := range c.Stack {
-		if f.Symbol != "" || i == len(c.Stack)-1 {
-			fmt.Fprintf(&b, " in %v", f)
-			break
-		}
+	if len(c.Stack) > 0 {
+		fmt.Fprintf(&b, " in %v", c.Stack[c.blamed()])
 	}
 	return b.String()
+}
+
+// blamed returns which frame is named: the innermost that is code at all, but of a
+// signal that the code has sent to itself the one that has called the library that did
+// so, if it is known.
+func (c *Crash) blamed() int {
+	for i, f := range c.Stack {
+		if f.Object != "" && (c.Code > 0 || f.Object != c.Stack[0].Object) {
+			return i
+		}
+	}
+	return 0
 }
 
 // near is how far from the stack pointer a function that begins may touch memory
