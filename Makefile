@@ -112,6 +112,10 @@ bench: rig ## what the hooks cost: in nanoseconds, and for NATS
 	$(call section,hooks beside plain code)
 	go test -c -o $(BIN)/hook.test ./hook
 	for i in $$(seq 60); do $(BIN)/hook.test -test.run '^$$' -test.bench . -test.benchtime 1ms -test.count 2; done | $(BIN)/hookbench
+	$(call section,crashes contained: a unit beside a bare recover and a call of C beside a bare one)
+	go test -c -o $(BIN)/unit.test ./guard/unit
+	go test -c -o $(BIN)/cguard.test ./guard/cguard
+	for i in $$(seq 60); do for p in unit cguard; do $(BIN)/$$p.test -test.run '^$$' -test.bench 'Unit|Call|Crash' -test.benchtime 1ms -test.count 2; done; done | $(BIN)/hookbench -crashes
 	$(call section,NATS woven against plain)
 	$(BIN)/natsbench -bin $(BIN) -subjects testbed
 	$(call section,programs that are their own load: plain, woven with mimics off, and on)

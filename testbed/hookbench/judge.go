@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -15,6 +16,10 @@ type limit struct {
 	ns    float64 // nanoseconds wanted; 0 if the ratio is what counts
 	ratio float64 // of name/woven to name/plain at most; 0 if there is no limit
 	pair  bool    // there is a plain twin
+
+	own, twin string  // names of the two halves of a pair; "" is woven and plain
+	more      float64 // nanoseconds wanted over the twin; 0 if that does not count
+	may       float64 // allocations that are no fault
 }
 
 var limits = []limit{
@@ -26,6 +31,13 @@ var limits = []limit{
 	{name: "RWMutexWrite", ratio: 2.5, pair: true},
 	{name: "ChannelReady", pair: true},
 	{name: "ChannelWaiting", pair: true},
+}
+
+// crashLimits are of what contains crashes.
+var crashLimits = []limit{
+	{name: "Unit", pair: true, own: "guard", twin: "recover", more: 20, may: 1},
+	{name: "Call", pair: true, own: "guarded", twin: "plain", more: 60},
+	{name: "Crash", may: 100},
 }
 
 // result is the samples of one benchmark.
@@ -102,7 +114,8 @@ func judge(results map[string]result, limits []limit) (rows []string, over int) 
 func (l limit) judge(results map[string]result) (row string, bad bool) {
 	woven, plain := results[l.name], result{}
 	if l.pair {
-		woven, plain = results[l.name+"/woven"], results[l.name+"/plain"]
+		own, twin := cmp.Or(l.own, "woven"), cmp.Or(l.twin, "plain")
+		woven, plain = results[l.name+"/"+own], results[l.name+"/"+twin]
 	}
 	if len(woven.ns) == 0 || l.pair && len(plain.ns) == 0 {
 		return fmt.Sprintf("%-16s MISSING", l.name), true
@@ -122,7 +135,14 @@ func (l limit) judge(results map[string]result) (row string, bad bool) {
 			row += ", not reached here"
 		}
 	}
-	if woven.allocs > plain.allocs {
+	if l.more > 0 {
+		more := woven.least() - plain.least()
+		row += fmt.Sprintf("   %.1f ns more, wanted %.0f", more, l.more)
+		if more > l.more {
+			row += ", not reached here"
+		}
+	}
+	if woven.allocs > plain.allocs+l.may {
 		row += fmt.Sprintf("   ALLOCATES %.0f", woven.allocs)
 		bad = true
 	}

@@ -34,6 +34,10 @@ func TestJudge(t *testing.T) {
 		{"ratio over", limit{name: "Mutex", ratio: 2.5, pair: true}, "OVER", true},
 		{"ratio without limit", limit{name: "Mutex", pair: true}, "× 2.60", false},
 		{"allocates", limit{name: "Copy", ratio: 2.5, pair: true}, "ALLOCATES 1", true},
+		{"names of its own", limit{name: "Mutex", pair: true, own: "plain", twin: "woven"}, "× 0.38", false},
+		{"difference within", limit{name: "Mutex", pair: true, more: 20}, "16.0 ns more, wanted 20", false},
+		{"difference only reported", limit{name: "Mutex", pair: true, more: 15}, "16.0 ns more, wanted 15, not reached here", false},
+		{"may allocate", limit{name: "Copy", pair: true, may: 1}, "× 1.20", false},
 		{"missing", limit{name: "Guard"}, "MISSING", true},
 		{"twin missing", limit{name: "Mark", pair: true}, "MISSING", true},
 	}

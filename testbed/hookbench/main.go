@@ -6,15 +6,22 @@
 // whoever works on the other half of the same core makes the one half as fast
 // and leaves the other alone. Nanoseconds depend on the machine, so limits in
 // nanoseconds are printed and not enforced; ratios are. A benchmark that a limit names and the
-// input has not is an error.
+// input has not is an error. With -crashes the benchmarks are those of packages
+// guard and cguard.
 package main
 
 import (
+	"flag"
 	"fmt"
 	"os"
 )
 
 func main() {
+	crashes := flag.Bool("crashes", false, "judge what contains crashes, instead of hooks")
+	flag.Parse()
+	if *crashes {
+		limits = crashLimits
+	}
 	results, err := parse(os.Stdin)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "hookbench:", err)
