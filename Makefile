@@ -16,6 +16,9 @@ CRASHES     := $(BIN)/crashes -bin $(BIN)
 BENCHSTAT   := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 FUZZTIME    ?= 10s
 
+# Modules of the workspace that require the root one, and maybe each other.
+BESIDE      := cmd etcd
+
 # Each section says how long those before it took.
 START   := $(shell date +%s)
 section = @printf '\n== %s (%d s after the start)\n' "$(1)" $$(( $$(date +%s) - $(START) ))
@@ -46,6 +49,8 @@ test: vet rig ## every test of every module, and one real deadlock end to end
 	$(call section,tests of the tool module)
 	cd cmd && go test -race $$(go list ./... | grep -v '/cmd/lifesign$$\|/cmd/weave$$')
 	cd cmd && go test -timeout 30m ./lifesign ./weave
+	$(call section,tests of the etcd module)
+	cd etcd && go test -race ./...
 	$(call section,tests of the testbed)
 	$(TESTBED) go test -race ./...
 	$(call section,real faults end to end)
@@ -58,7 +63,7 @@ test: vet rig ## every test of every module, and one real deadlock end to end
 
 quick: ## the tests without the race detector and without NATS
 	go test ./...
-	cd cmd && go test ./...
+	for m in $(BESIDE); do (cd $$m && go test ./...); done
 	$(TESTBED) go test ./...
 
 vet: ## gofmt, go vet and staticcheck, every module
@@ -67,7 +72,7 @@ vet: ## gofmt, go vet and staticcheck, every module
 	$(call section,go vet and staticcheck)
 	go vet ./...
 	go run $(STATICCHECK) ./...
-	cd cmd && go vet ./... && go run $(STATICCHECK) ./...
+	for m in $(BESIDE); do (cd $$m && go vet ./... && go run $(STATICCHECK) ./...); done
 	$(TESTBED) go vet ./... && go run $(STATICCHECK) ./...
 
 fuzz: ## every fuzz target for FUZZTIME (10s)
@@ -125,18 +130,22 @@ bench: rig ## what the hooks cost: in nanoseconds, and for NATS
 buildcost: build ## what weaving adds to the time of a build, cold and after a change
 	.ci/buildcost $(BIN)/lifesign
 
-# The root module's version that cmd requires is the one beside it, which the
-# workspace knows and `go mod tidy` does not: a copy of go.mod tells it.
+# The versions that modules of the workspace require of each other are those beside
+# them, which the workspace knows and `go mod tidy` does not: a copy of go.mod tells it.
 tidy: ## go mod tidy, every module
 	go mod tidy
 	@mkdir -p $(BIN)
-	cp cmd/go.mod $(BIN)/tidy.mod
-	cp cmd/go.sum $(BIN)/tidy.sum
-	go mod edit -replace=github.com/lifesign-go/lifesign=.. $(BIN)/tidy.mod
-	cd cmd && GOWORK=off go mod tidy -modfile=$(BIN)/tidy.mod
-	go mod edit -dropreplace=github.com/lifesign-go/lifesign $(BIN)/tidy.mod
-	cp $(BIN)/tidy.mod cmd/go.mod
-	cp $(BIN)/tidy.sum cmd/go.sum
+	for m in $(BESIDE); do \
+		cp $$m/go.mod $(BIN)/tidy.mod; \
+		cp $$m/go.sum $(BIN)/tidy.sum; \
+		go mod edit -replace=github.com/lifesign-go/lifesign=.. $(BIN)/tidy.mod; \
+		for o in $(BESIDE); do go mod edit -replace=github.com/lifesign-go/lifesign/$$o=../$$o $(BIN)/tidy.mod; done; \
+		(cd $$m && GOWORK=off go mod tidy -modfile=$(BIN)/tidy.mod); \
+		go mod edit -dropreplace=github.com/lifesign-go/lifesign $(BIN)/tidy.mod; \
+		for o in $(BESIDE); do go mod edit -dropreplace=github.com/lifesign-go/lifesign/$$o $(BIN)/tidy.mod; done; \
+		cp $(BIN)/tidy.mod $$m/go.mod; \
+		cp $(BIN)/tidy.sum $$m/go.sum; \
+	done
 	for m in testbed testbed/*/ testbed/kernels/program; do if [ -f $$m/go.mod ]; then (cd $$m && GOWORK=off go mod tidy); fi; done
 
 oops: ## real kernel oopses in a virtual machine: lifesign inside must tell in 100 ms (Debian, root; not in CI)

@@ -145,6 +145,14 @@ func TestRootModuleRequiresNothing(t *testing.T) {
 	}
 }
 
+// Programs that use package etcd get its module's requirements, those of its tests
+// included: the server, which is ten times the client, is the tool's.
+func TestEtcdModuleRequiresNoServer(t *testing.T) {
+	if mod := read(t, "etcd/go.mod"); bytes.Contains(mod, []byte("go.etcd.io/etcd/server")) {
+		t.Errorf("etcd/go.mod requires etcd's server:\n%s", mod)
+	}
+}
+
 // go.work ties the modules together; a replace line would do so only for whom
 // has this very tree.
 func TestNoReplaceIsCommitted(t *testing.T) {

@@ -5,8 +5,7 @@ import (
 	"testing"
 )
 
-// layers holds every package of the root and of the tool module, by its import
-// path below the module path, and the layer it belongs to; "." is package
+// layers holds every package of the workspace's modules, by its import path below the module path, and the layer it belongs to; "." is package
 // lifesign. A package imports only from lower layers; siblings do not know each
 // other.
 var layers = map[string]int{
@@ -30,6 +29,7 @@ var layers = map[string]int{
 
 	"cmd/kernel":      2,
 	"cmd/load":        2,
+	"etcd":            2,
 	"guard/unit":      2,
 	"lease/fencehttp": 2,
 	"lease/fencesql":  2,
@@ -39,12 +39,13 @@ var layers = map[string]int{
 	"cmd/unwind":      2,
 	"internal/sample": 2,
 
-	".":           3,
-	"guard":       3,
-	"cmd/analyze": 3,
-	"cmd/errands": 3,
-	"cmd/fencedb": 3,
-	"cmd/observe": 3,
+	".":            3,
+	"guard":        3,
+	"cmd/analyze":  3,
+	"cmd/errands":  3,
+	"cmd/etcdnode": 3,
+	"cmd/fencedb":  3,
+	"cmd/observe":  3,
 
 	"cmd/gen":      4,
 	"cmd/attach":   4,
@@ -128,7 +129,11 @@ func TestModulesKeepApart(t *testing.T) {
 						t.Errorf("%s imports %s: the testbed sees lifesign only from outside", f.name, imp)
 					}
 				case under(p.dir, "cmd"):
-				case ours && (under(to, "cmd") || under(to, "testbed")):
+				case under(p.dir, "etcd"):
+					if ours && under(to, "cmd") || strings.HasPrefix(imp, "go.etcd.io/etcd/server") {
+						t.Errorf("%s imports %s: who chooses the client pays for no more", f.name, imp)
+					}
+				case ours && (under(to, "cmd") || under(to, "etcd") || under(to, "testbed")):
 					t.Errorf("%s imports %s: the root module knows no other", f.name, imp)
 				case !ours && strings.Contains(strings.Split(imp, "/")[0], "."):
 					t.Errorf("%s imports %s: the root module requires nothing", f.name, imp)
