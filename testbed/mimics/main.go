@@ -23,6 +23,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -35,6 +37,7 @@ type flags struct {
 	unnoticed     bool
 	only          string
 	reuse, keep   bool
+	parallel      int
 	mimics        string
 	healthy       time.Duration
 }
@@ -48,6 +51,7 @@ func main() {
 	flag.StringVar(&f.only, "only", "", "only the trials whose name contains this")
 	flag.BoolVar(&f.reuse, "reuse", false, "run the programs that were built before, where they are there")
 	flag.BoolVar(&f.keep, "keep", false, "keep the logs and the findings though all is as expected")
+	flag.IntVar(&f.parallel, "parallel", 1, "how many trials run at a time: they mostly wait, but seconds are longer then")
 	flag.StringVar(&f.mimics, "mimics", "both", "on, off, or both, one after the other")
 	flag.DurationVar(&f.healthy, "healthy", time.Minute, "how long each subject runs without a fault")
 	flag.Parse()
@@ -78,7 +82,7 @@ func (f flags) run(ctx context.Context) error {
 	if f.unnoticed {
 		wrong, err = b.unnoticed(ctx, f.reuse)
 	} else {
-		wrong, err = b.runAll(ctx, trials, f.reuse)
+		wrong, err = b.runAll(ctx, trials, f.reuse, max(f.parallel, 1))
 	}
 	if err != nil {
 		return errors.Join(err, os.RemoveAll(b.scratch))
@@ -129,32 +133,62 @@ func (f flags) trials() []trial {
 	return chosen
 }
 
-func (b bench) runAll(ctx context.Context, trials []trial, reuse bool) (wrong int, err error) {
+// runAll runs trials, so many at a time, and prints their table in their order.
+func (b bench) runAll(ctx context.Context, trials []trial, reuse bool, parallel int) (wrong int, err error) {
 	for _, t := range trials {
 		if err := b.build(ctx, t, reuse); err != nil {
 			return 0, err
 		}
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make([]chan result, len(trials))
+	for i := range ended {
+		ended[i] = make(chan result, 1)
+	}
+	var next atomic.Int64
+	var group sync.WaitGroup
+	defer group.Wait()
+	for range parallel {
+		group.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(trials); i = int(next.Add(1)) - 1 {
+				ended[i] <- b.runOne(ctx, trials[i])
+			}
+		})
+	}
+	defer cancel() // before the wait
 	table := newTable(os.Stdout)
-	for _, t := range trials {
-		fmt.Fprintf(os.Stderr, "running %s\n", t)
-		dir, err := os.MkdirTemp(b.scratch, t.subject+"-")
-		if err != nil {
-			return 0, fmt.Errorf("make the subject's directory: %w", err)
+	for i := range trials {
+		r := <-ended[i]
+		if r.err == nil {
+			r.err = ctx.Err()
 		}
-		o := b.run(ctx, t, dir)
-		if ctx.Err() != nil { // what there is of the table is worth reading
-			return 0, errors.Join(ctx.Err(), table.flush())
+		if r.err != nil { // what there is of the table is worth reading
+			return 0, errors.Join(r.err, table.flush())
 		}
-		for _, w := range table.add(o) {
-			fmt.Fprintf(os.Stderr, "%s: %s (%s)\n", t, w, dir)
-		}
-		// The store of a run is large and says nothing.
-		if err := os.RemoveAll(filepath.Join(dir, "store")); err != nil {
-			return 0, fmt.Errorf("remove the subject's store: %w", err)
+		for _, w := range table.add(r.outcome) {
+			fmt.Fprintf(os.Stderr, "%s: %s (%s)\n", trials[i], w, r.dir)
 		}
 	}
 	return table.wrong, table.flush()
+}
+
+// result is an outcome, and where its logs are.
+type result struct {
+	outcome outcome
+	dir     string
+	err     error
+}
+
+func (b bench) runOne(ctx context.Context, t trial) (r result) {
+	fmt.Fprintf(os.Stderr, "running %s\n", t)
+	if r.dir, r.err = os.MkdirTemp(b.scratch, t.subject+"-"); r.err != nil {
+		return r
+	}
+	r.outcome = b.run(ctx, t, r.dir)
+	// The store of a run is large and says nothing.
+	r.err = os.RemoveAll(filepath.Join(r.dir, "store"))
+	return r
 }
 
 // build builds what a trial runs, each program once.
