@@ -34,6 +34,10 @@ func (d Deed) Helpers() bool {
 	return false
 }
 
+// Indirect, in the numbers of a mimic, says that it is not certain that the program
+// connects to the address itself: its client may have a proxy, or dial in its own way.
+const Indirect = "indirect"
+
 // Mimic is one operation of a mimic checker, with the arguments that the program
 // gave it in one pass of the region.
 type Mimic struct {

@@ -160,6 +160,7 @@ type Capture struct {
 	data    []byte
 	size    int
 	numbers []int64
+	mapped  uintptr
 }
 
 // Handle takes what the operation is done with: a pointer, or an interface that
@@ -233,6 +234,14 @@ func (c *Capture) Number(n int64) *Capture {
 //go:noinline
 func (c *Capture) addNumber(n int64) { c.numbers = append(c.numbers, n) }
 
+// Mapping takes where in memory b is, which a file is mapped into.
+func (c *Capture) Mapping(b []byte) *Capture {
+	if c != nil && len(b) > 0 {
+		c.mapped = uintptr(unsafe.Pointer(&b[0]))
+	}
+	return c
+}
+
 // Keep hands the capture on. One of each operation is kept of a pass.
 func (c *Capture) Keep() {
 	if c != nil {
@@ -267,6 +276,10 @@ func (c *Capture) Handled() bool { return c.handled }
 // Value returns what the operation was done with, nil if there is nothing, or
 // if the program has no more use for it.
 func (c *Capture) Value() any { return c.handle.value() }
+
+// Mapped returns where in memory the operation was done, 0 if it was not told. It
+// need not be mapped any more.
+func (c *Capture) Mapped() uintptr { return c.mapped }
 
 // Texts returns the strings, in the order in which they were taken.
 func (c *Capture) Texts() []string { return c.texts }

@@ -3,6 +3,8 @@ package hook
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"os"
 	"runtime"
 	"sync"
@@ -238,6 +240,47 @@ func TestStringsAreCopied(t *testing.T) {
 	if c.Size() != 5000 || len(c.Data()) != 4096 || string(c.Data()[:6]) != "before" {
 		t.Errorf("%d bytes of %d: %.10q", len(c.Data()), c.Size(), c.Data())
 	}
+}
+
+func TestWhereSomethingIsMapped(t *testing.T) {
+	b := []byte("mapped")
+	if c := (&Capture{}).Mapping(b[2:]); c.Mapped() != uintptr(unsafe.Pointer(&b[2])) {
+		t.Errorf("%#x is not where it is", c.Mapped())
+	}
+	if c := (&Capture{}).Mapping(nil); c.Mapped() != 0 {
+		t.Errorf("nothing is at %#x", c.Mapped())
+	}
+	var none *Capture
+	none.Mapping(b)
+}
+
+func TestWhereARequestGoes(t *testing.T) {
+	to := func(s string) *http.Request {
+		r, err := http.NewRequest("GET", s, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	for _, c := range []struct {
+		r    any
+		want string
+	}{
+		{to("https://user:secret@example.com:8443/path?token=x"), "https://example.com:8443"},
+		{to("/path"), ""},
+		{&http.Request{}, ""},
+		{&http.Request{URL: &url.URL{Scheme: "http", Opaque: "x"}}, ""},
+		{(*http.Request)(nil), ""},
+		{nil, ""},
+		{7, ""},
+		{&http.Response{}, ""},
+	} {
+		if got := (&Capture{}).Request(c.r).Texts(); len(got) != 1 || got[0] != c.want {
+			t.Errorf("%v goes to %q, want %q", c.r, got, c.want)
+		}
+	}
+	var none *Capture
+	none.Request(to("http://x"))
 }
 
 // global is no memory of the heap's.

@@ -39,7 +39,17 @@ func fail(s Site, err error) {
 	addFailure(s, err)
 	atomic.StoreUint32(&failures.busy, 0)
 	rouse()
+	select {
+	case failing <- struct{}{}:
+	default:
+	}
 }
+
+// failing has something in it if an operation has failed since it was read.
+var failing = make(chan struct{}, 1)
+
+// HaveFailed has something in it if an operation has failed since it was read.
+func HaveFailed() <-chan struct{} { return failing }
 
 func addFailure(s Site, err error) {
 	for i := range failures.list {

@@ -141,7 +141,9 @@ func (d *driver) account(wall int64, used int64) {
 	d.trend.cost += wall + d.schedule.pace.each
 }
 
-// sleep waits until somebody is due, or a call has ended.
+// sleep waits until somebody is due, a call has ended, or an operation of the
+// program's has failed: that is told at once, for it may be the last thing that the
+// program does.
 func (d *driver) sleep() {
 	at := d.schedule.wake()
 	if until := d.calls.until(); until != 0 && until < at {
@@ -152,6 +154,9 @@ func (d *driver) sleep() {
 	case <-t.C:
 	case <-d.calls.bell:
 		t.Stop()
+	case <-hook.HaveFailed():
+		t.Stop()
+		time.Sleep(time.Duration(d.schedule.woke + pause - clock.Monotonic()))
 	}
 }
 

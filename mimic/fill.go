@@ -94,8 +94,8 @@ func fillRead(m *event.Mimic, c capture) lack {
 	return lacksNothing
 }
 
-// file fills in which file the operation is on: of a handle, a path, or a
-// descriptor. It returns the numbers and texts that are left.
+// file fills in which file the operation is on: of a handle, a path, a mapping or
+// a descriptor. It returns the numbers and texts that are left.
 func file(m *event.Mimic, c capture) (numbers []int64, texts []string, why lack) {
 	numbers, texts = c.Numbers(), c.Texts()
 	switch {
@@ -104,6 +104,9 @@ func file(m *event.Mimic, c capture) (numbers []int64, texts []string, why lack)
 	case len(texts) > 0:
 		m.Path = absolute(texts[0])
 		return numbers, texts[1:], onDisk(m.Path)
+	case c.Mapped() != 0:
+		m.Path = mappedAt(c.Mapped())
+		return numbers, texts, onDisk(m.Path)
 	}
 	fd, ok := pop(&numbers)
 	if !ok || fd < 0 || fd > 1<<30 {
@@ -164,6 +167,8 @@ func target(m *event.Mimic, c capture) lack {
 	case 0:
 		return isShort
 	case 1:
+		// A client may go by a proxy, or have its own way of dialling.
+		m.Numbers = map[string]int64{event.Indirect: 1}
 		return urlTarget(m, texts[0])
 	default:
 		m.Network, m.Address = texts[0], texts[1]

@@ -9,6 +9,7 @@ import (
 // What is imported here is linked into every woven program. These packages are in
 // any program with files already, or small.
 var allowed = map[string]string{
+	"bytes":           "package os has it",
 	"container/heap":  "small",
 	"context":         "small; for deadlines of the program's own functions",
 	"errors":          "the runtime's own",

@@ -31,6 +31,7 @@ type capture interface {
 	Data() []byte
 	Size() int
 	Numbers() []int64
+	Mapped() uintptr
 }
 
 // way is a way through a region: the operations that a pass has come to, and what

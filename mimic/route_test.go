@@ -16,6 +16,7 @@ type given struct {
 	data    []byte
 	size    int
 	numbers []int64
+	mapped  uintptr
 }
 
 func (g *given) Site() Site       { return g.site }
@@ -25,6 +26,7 @@ func (g *given) Texts() []string  { return g.texts }
 func (g *given) Data() []byte     { return g.data }
 func (g *given) Size() int        { return g.size }
 func (g *given) Numbers() []int64 { return g.numbers }
+func (g *given) Mapped() uintptr  { return g.mapped }
 
 func at(sites ...Site) (list []capture) {
 	for _, s := range sites {

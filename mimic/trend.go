@@ -5,6 +5,7 @@ import (
 	"runtime/metrics"
 
 	"github.com/lifesign-go/lifesign/event"
+	"github.com/lifesign-go/lifesign/hook"
 )
 
 // trendEvery is the time between two looks at the numbers of the whole process.
@@ -21,6 +22,7 @@ type trend struct {
 	cost, runs, skipped    int64 // since at
 	lacking                map[lack]int64
 	panics, refused, hangs int64
+	lost                   uint64 // failures of operations that were not noted, in all
 }
 
 func (t *trend) due(now int64) bool { return now-t.at >= trendEvery }
@@ -46,7 +48,11 @@ func (t *trend) take(now int64) event.Mimic {
 			m.Numbers[name] = n
 		}
 	}
-	*t = trend{at: now, lacking: map[lack]int64{}}
+	if lost := hook.FailuresLost(); lost > t.lost {
+		m.Numbers["lost"] = int64(lost - t.lost)
+		t.lost = lost
+	}
+	*t = trend{at: now, lacking: map[lack]int64{}, lost: t.lost}
 	return m
 }
 

@@ -22,10 +22,12 @@ type deedRule struct {
 //	handle     the receiver, or with :N the N-th argument: a pointer, or an interface that holds one
 //	fd:N       a descriptor, as a number; or, of int(f.Fd()), the file f
 //	bytes:N    a slice of bytes
+//	mapping:N  where in memory a slice of bytes is, which a file is mapped into
 //	chars:N    a string that is written
 //	length:N   the length of a slice
 //	number:N   an integer
 //	text:N     a string
+//	request:N  where a *http.Request goes to
 //	"tcp"      this text
 //	creates:N  nothing: flags that make it event.DoDirectory if they have O_CREATE
 //
@@ -80,7 +82,7 @@ const (
 // Unix has what syscall has, and more.
 var systemDeeds = slices.Concat(systemRules("syscall"), systemRules("golang.org/x/sys/unix"), []deedRule{
 	{"golang.org/x/sys/unix", "Syncfs", event.DoSync, "fd:0"},
-	{"golang.org/x/sys/unix", "Msync", "", "it works on memory, and whose is not known"},
+	{"golang.org/x/sys/unix", "Msync", event.DoSync, "mapping:0"},
 	{"golang.org/x/sys/unix", "Unlinkat Renameat Renameat2 Mkdirat Linkat Symlinkat Statx", "", relative},
 })
 
@@ -135,9 +137,9 @@ var networkDeeds = []deedRule{
 	{"*net/rpc.Server", "Accept ServeCodec ServeConn", "", serverEntered},
 	{"net/http", "Get Head Post PostForm", event.DoDial, "text:0"},
 	{"*net/http.Client", "Get Head Post PostForm", event.DoDial, "text:0"},
-	{"*net/http.Client", "Do", "", whereTo},
-	{"net/http.RoundTripper", "RoundTrip", "", whereTo},
-	{"*net/http.Transport", "RoundTrip", "", whereTo},
+	{"*net/http.Client", "Do", event.DoDial, "request:0"},
+	{"net/http.RoundTripper", "RoundTrip", event.DoDial, "request:0"},
+	{"*net/http.Transport", "RoundTrip", event.DoDial, "request:0"},
 	{"*net/http.Server", "Serve ServeTLS ListenAndServe ListenAndServeTLS", "", serverEntered},
 	{"net/http", "Serve ServeTLS ListenAndServe ListenAndServeTLS", "", serverEntered},
 	{"*net/http.Server", "Shutdown Close", "", "a server is shut down once"},
@@ -145,10 +147,7 @@ var networkDeeds = []deedRule{
 	{"*database/sql.DB", "Close", "", "a pool is closed once"},
 }
 
-const (
-	serverEntered = "it is entered once, before anybody asks what it is given"
-	whereTo       = "where to is in the request, and to follow its pointers could panic where the program would not"
-)
+const serverEntered = "it is entered once, before anybody asks what it is given"
 
 // Why what is no call of the table has no mimic.
 const (

@@ -67,8 +67,8 @@ func TestDeedsFitWhatExists(t *testing.T) {
 
 // first is what the items of a deed begin with.
 var first = map[event.Deed]string{
-	event.DoWrite: "handle text fd", event.DoSync: "handle fd", event.DoRead: "handle fd", event.DoTruncate: "handle text fd",
-	event.DoOpen: "text", event.DoDirectory: "text", event.DoDial: "text", event.DoHandshake: "text",
+	event.DoWrite: "handle text fd", event.DoSync: "handle fd mapping", event.DoRead: "handle fd", event.DoTruncate: "handle text fd",
+	event.DoOpen: "text", event.DoDirectory: "text", event.DoDial: "text request", event.DoHandshake: "text",
 	event.SeeConnection: "handle", event.SeeListener: "handle", event.SeePool: "handle",
 }
 
@@ -94,7 +94,7 @@ func fits(t *testing.T, f *types.Func, r deedRule) {
 			t.Errorf("%s: it has no parameter %q", f.FullName(), index)
 			continue
 		}
-		want := map[string]string{"bytes": "[]byte", "length": "[]byte", "chars": "string", "text": "string", "handle": "io.Writer", "fd": "int", "number": "int64", "creates": "int"}[kind]
+		want := map[string]string{"bytes": "[]byte", "mapping": "[]byte", "request": "*net/http.Request", "length": "[]byte", "chars": "string", "text": "string", "handle": "io.Writer", "fd": "int", "number": "int64", "creates": "int"}[kind]
 		if got := sig.Params().At(n).Type().String(); got != want {
 			t.Errorf("%s: parameter %d is a %s, and %q needs a %s", f.FullName(), n, got, kind, want)
 		}

@@ -80,7 +80,7 @@ func deedsIn(s section) (own []deedRule) {
 func given(d deedRule) string {
 	items := strings.Fields(d.takes)
 	words := map[string]string{
-		"handle": "the file", "fd": "the descriptor, or its file", "bytes": "the bytes", "chars": "the bytes",
+		"handle": "the file", "fd": "the descriptor, or its file", "mapping": "where it is mapped", "request": "the scheme and the host of its URL", "bytes": "the bytes", "chars": "the bytes",
 		"length": "how many bytes", "number": "the offset", "text": "the path", "creates": "`directory` if its flags have O_CREATE",
 	}
 	switch d.deed {

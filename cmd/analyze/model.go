@@ -202,6 +202,10 @@ const (
 	TakeBytes  TakeKind = "Bytes"  // a slice of bytes
 	TakeChars  TakeKind = "Chars"  // a string whose bytes are what Bytes would take
 	TakeNumber TakeKind = "Number" // an int64
+	// TakeMapping is where in memory a slice of bytes is.
+	TakeMapping TakeKind = "Mapping"
+	// TakeRequest is where a *http.Request goes to.
+	TakeRequest TakeKind = "Request"
 )
 
 // Region is a region, a request or a loop, and why it is one.

@@ -206,6 +206,14 @@ func (t *taker) argument(kind string, x ast.Expr) (Take, string) {
 			return Take{}, shadowed
 		}
 		return t.take(TakeNumber, x, "int64(len(%s))", false)
+	case "request":
+		if of.String() == "*net/http.Request" {
+			return t.take(TakeRequest, x, "", false)
+		}
+	case "mapping":
+		if b, ok := sliceElem(of); ok && types.Identical(b, types.Typ[types.Byte]) {
+			return t.take(TakeMapping, x, "", false)
+		}
 	case "bytes":
 		if s := t.converted(x); s != nil {
 			return t.text(TakeChars, s)

@@ -67,7 +67,7 @@ func (h *Helper) post(f func()) {
 // helped sees to it that there is a helper where the program is now. It returns why
 // there can be none.
 func (l *loop) helped(now int64) string {
-	if l.child != nil && time.Duration(now-l.looked) < lookAgain {
+	if l.child != nil && (l.alone || time.Duration(now-l.looked) < lookAgain) {
 		return ""
 	}
 	p, err := placeOf("/proc", l.h.config.PID)

@@ -33,7 +33,7 @@ func (h *held) note(r *running, now int64) {
 // since, or if nothing was done with it for long. It looks four times a second.
 func (l *loop) letGo(now int64) {
 	h := &l.held
-	if len(h.files) == 0 || l.child == nil || time.Duration(now-h.looked) < lookAgain {
+	if len(h.files) == 0 || l.child == nil || l.alone || time.Duration(now-h.looked) < lookAgain {
 		return
 	}
 	h.looked = now

@@ -63,6 +63,7 @@ type Helper struct {
 	mu        sync.Mutex // guards what follows
 	queue     []event.Errand
 	abandoned []uint64
+	outlives  bool // the program has ended
 	outcomes  []event.Outcome
 	counts    Counts
 	closed    bool
@@ -124,6 +125,14 @@ func (h *Helper) Abandon(ids ...uint64) {
 		h.abandoned = append(h.abandoned, ids...)
 		h.stir()
 	}
+}
+
+// Outlive says that the program has ended. The helper stays where it was, and does what
+// it is still asked for there: files are the program's by their names alone now.
+func (h *Helper) Outlive() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.outlives = true
 }
 
 func (h *Helper) stir() {

@@ -261,3 +261,24 @@ func TestEachDiskHasItsBudget(t *testing.T) {
 		t.Errorf("%d began at once", began)
 	}
 }
+
+// What was suspected in a program's last moments is still looked into.
+func TestTheHelperOutlivesTheProgram(t *testing.T) {
+	dir := t.TempDir()
+	name := file(t, dir, "file")
+	p, h, errand := opened(t, name)
+	want(t, do(t, h, errand(event.DoSync)), event.Done, "", "")
+	if err := p.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	p.Wait()
+	want(t, do(t, h, errand(event.DoSync)), event.Unable, "", "")
+	h.Outlive()
+	again := errand(event.DoWrite)
+	again.Again = true
+	want(t, do(t, h, again), event.Done, "", "")
+	if c := h.Counts(); c.Starts != 1 {
+		t.Errorf("%d helpers were started", c.Starts)
+	}
+	only(t, dir, "file")
+}

@@ -31,6 +31,7 @@ type loop struct {
 	left    int    // helpers that hang in the kernel
 	starts  starts
 	clean   []string // names that a helper may have left
+	alone   bool     // the program has ended
 }
 
 // waiting is an errand that has not been sent.
@@ -120,6 +121,7 @@ func (l *loop) turn(now int64) {
 func (l *loop) take(now int64) {
 	l.h.mu.Lock()
 	queue, abandoned := l.h.queue, l.h.abandoned
+	l.alone = l.h.outlives
 	l.h.queue, l.h.abandoned = nil, nil
 	l.h.mu.Unlock()
 	for _, e := range queue {
@@ -289,7 +291,11 @@ func (l *loop) dispatch(w *waiting, now int64) bool {
 	if err != nil {
 		return l.unable(w, err.Error())
 	}
-	if !l.child.send(l.watcher.marks(), t) {
+	marks := l.watcher.last
+	if !l.alone || marks == nil {
+		marks = l.watcher.marks()
+	}
+	if !l.child.send(marks, t) {
 		return l.unable(w, "the helper does not take errands")
 	}
 	r := &running{Errand: w.Errand, sent: now, next: int64(hangAfter), budget: budget, link: string(t.Path)}
@@ -329,7 +335,7 @@ func (l *loop) task(e event.Errand) (task, error) {
 	if !charged(event.Errand{Where: event.Here, Mimic: m}) { // a connection
 		return t, nil
 	}
-	if m.FD >= 0 {
+	if m.FD >= 0 && !l.alone {
 		link, err := l.link(m.FD)
 		if err != nil {
 			return t, err

@@ -80,7 +80,7 @@ func (w *weaver) capture(r *analyze.Rewrite) (string, error) {
 			return "", fmt.Errorf("the model takes more than a line at byte %d", t.Start)
 		}
 		switch t.Kind {
-		case analyze.TakeHandle, analyze.TakeBound, analyze.TakeText, analyze.TakeBytes, analyze.TakeChars, analyze.TakeNumber:
+		case analyze.TakeHandle, analyze.TakeBound, analyze.TakeText, analyze.TakeBytes, analyze.TakeChars, analyze.TakeNumber, analyze.TakeMapping, analyze.TakeRequest:
 		default:
 			return "", fmt.Errorf("the model takes a %q, which is not known", t.Kind)
 		}

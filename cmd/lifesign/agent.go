@@ -133,6 +133,7 @@ func (a *agent) watch() {
 	for {
 		select {
 		case <-a.done:
+			a.linger()
 			return
 		case <-late.C:
 			if !a.known {
@@ -187,7 +188,7 @@ func (a *agent) following() (time.Duration, bool) {
 
 // pause is how long to wait for the next sample.
 func (a *agent) pause() time.Duration {
-	if w := &a.wanted; len(w.Look) > 0 || len(w.Words) > 0 || w.Census {
+	if w := &a.wanted; len(w.Look) > 0 || len(w.Words) > 0 || w.Census || a.mimics != nil && a.mimics.doubts() {
 		return min(hurry, a.every)
 	}
 	return a.every

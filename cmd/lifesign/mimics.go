@@ -8,6 +8,7 @@ import (
 	"github.com/lifesign-go/lifesign/event"
 	"github.com/lifesign-go/lifesign/internal/mimics"
 	"github.com/lifesign-go/lifesign/internal/page"
+	"github.com/lifesign-go/lifesign/internal/sample"
 )
 
 // mimicry carries what the program's mimic checkers come to, to their judge, and the
@@ -74,6 +75,16 @@ func (m *mimicry) add(v *page.Verdict) {
 	}
 }
 
+// doubts reports whether something is suspected of which more will be known soon.
+func (m *mimicry) doubts() bool { return m.judge.Doubts() }
+
+// outlive is told that the program has ended.
+func (m *mimicry) outlive() {
+	if m.helper != nil {
+		m.helper.Outlive()
+	}
+}
+
 // close ends the helper. It returns what was done, "" if nothing was.
 func (m *mimicry) close() string {
 	if m.helper == nil {
@@ -100,6 +111,30 @@ func (a *agent) mimic(s event.Sample, meant time.Duration) {
 		a.tell.finding(f)
 		if f.Verdict == event.Stuck {
 			a.found++
+		}
+	}
+}
+
+// lingers is how long the agent goes on at most when the program has ended.
+const lingers = time.Second
+
+// linger goes on with what mimics suspect when the program has ended: a write that was
+// refused may be why it has. Of what is well in the end nothing is told: whoever was in
+// something is not any more.
+func (a *agent) linger() {
+	if a.mimics == nil || !a.known {
+		return
+	}
+	a.mimics.outlive()
+	for end := time.Now().Add(lingers); time.Now().Before(end); time.Sleep(hurry) {
+		s, ok, err := a.sampler.Sample(sample.Wanted{})
+		if err != nil || !ok {
+			return
+		}
+		s.Goroutines = nil
+		a.mimic(s, hurry)
+		if !a.mimics.doubts() {
+			return
 		}
 	}
 }

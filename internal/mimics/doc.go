@@ -100,6 +100,8 @@
 //  19. Unknown: what lasts for the fallback budget and has no agreeing word, or
 //     contradicting ones. Slow takes no action either. An error that the program
 //     tolerates is counted and not told: the operation has succeeded in between.
+//     Of an address that the program may not connect to itself (Indirect: by a proxy, or
+//     in a way of its client's own) nothing is told before the program has met something.
 //  20. Slow is never stuck, and without a validator's word there is no finding that
 //     takes an action.
 //

@@ -149,6 +149,22 @@ func (j *Judge) Step(now, late int64, mimics []event.Mimic, outcomes []event.Out
 	return j.act
 }
 
+// Doubts reports whether something is suspected that is not told yet, or being looked
+// into because the program has met it: a little later more is known.
+func (j *Judge) Doubts() bool {
+	for _, q := range j.inquiries {
+		if q.verdict == "" && q.kind != slowing {
+			return true
+		}
+	}
+	for _, e := range j.errands {
+		if e.again && e.inquiry == nil && !e.late {
+			return true
+		}
+	}
+	return false
+}
+
 // Stuck says what is the case now of what was told: the gravest verdict, "" if all
 // is well, and that in one sentence.
 func (j *Judge) Stuck() (v event.Verdict, what string) {

@@ -64,5 +64,12 @@ func (t *trend) words() []string {
 			words = append(words, fmt.Sprintf("%s: from %d to %d in %s, which may have to do with it", name, from, to, span(last.at-first.at)))
 		}
 	}
+	lost := int64(0)
+	for i := range t.readings {
+		lost += t.readings[i].numbers["lost"]
+	}
+	if lost > 0 {
+		words = append(words, fmt.Sprintf("%d errors of the program's own operations were not noted: they came from too many at once", lost))
+	}
 	return words
 }

@@ -244,9 +244,33 @@ func (j *Judge) judgeHanging(q *inquiry, c controlWord) {
 			return // that is told, and this is of its episode
 		}
 		j.tell(q, event.Stuck, event.Inferred)
+	case age >= j.fallback && !agrees && q.indirect():
+		j.forgive(q)
 	case age >= j.fallback && !agrees:
 		j.tell(q, event.Unknown, event.Undecided)
 	}
+}
+
+// forgive drops an inquiry of which nothing is told. What hangs on is not suspected anew.
+func (j *Judge) forgive(q *inquiry) {
+	if e := q.errand; e != nil {
+		e.quiet = 1 << 62
+	}
+	j.drop(q, weary*j.interval)
+}
+
+// indirect reports whether the program may not come there at all, and has met nothing
+// that would say that it does: its client has a proxy, perhaps.
+func (q *inquiry) indirect() bool {
+	if q.mimic.Numbers[event.Indirect] == 0 || q.verdict != "" || q.marks.since > 0 {
+		return false
+	}
+	for _, p := range q.places {
+		if len(p.failures.last) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // silentTo reports whether a connection to the address of an inquiry is silent.
@@ -276,6 +300,8 @@ func (j *Judge) judgeFailing(q *inquiry, c controlWord) {
 	switch {
 	case agrees:
 		j.tell(q, event.Wrong, event.Inferred)
+	case q.age(j) >= j.fallback && q.indirect():
+		j.forgive(q)
 	case q.age(j) >= j.fallback:
 		j.tell(q, event.Unknown, event.Undecided)
 	}
