@@ -52,10 +52,13 @@ func library(bool) error {
 }
 
 func deeper(n int) error {
+	if n < 0 {
+		return nil // which never happens
+	}
 	if err := deeper(n + 1); err != nil {
 		return err
 	}
-	return deeper(n - 1)
+	return deeper(n + 2)
 }
 
 // mapWrite has goroutines write to a map at once.

@@ -259,6 +259,61 @@ func TestPanicsThroughC(t *testing.T) {
 	}
 }
 
+// TestLocksStayHeld shows what a contained crash leaves behind.
+func TestLocksStayHeld(t *testing.T) {
+	if faulty.Busy() {
+		t.Fatal("the lock is held before anything has happened")
+	}
+	if c, err := crash(faulty.Locked); c == nil {
+		t.Fatal(err)
+	}
+	if !faulty.Busy() {
+		t.Error("somebody has released the lock: the documentation is wrong")
+	}
+}
+
+// TestThreadsOfC has guarded calls made by Go that is called by a thread which C has
+// made, again and again: the runtime gives such a thread its alternate stack.
+func TestThreadsOfC(t *testing.T) {
+	for i := 0; i < 20; i++ {
+		contained := 0
+		if err := back(faulty.Thread, func() {
+			for _, f := range []faulty.Fault{faulty.Null, faulty.Overflow, faulty.Abort} {
+				if c, _ := crash(f); c != nil {
+					contained++
+				}
+			}
+		}); err != nil || contained != 3 {
+			t.Fatalf("%d crashes contained, then %v", contained, err)
+		}
+	}
+}
+
+// TestTheSignalMaskIsRestored has C block signals and crash.
+func TestTheSignalMaskIsRestored(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	mask := func() string {
+		status, err := os.ReadFile("/proc/thread-self/status")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, after, _ := strings.Cut(string(status), "SigBlk:")
+		mask, _, _ := strings.Cut(after, "\n")
+		return strings.TrimSpace(mask)
+	}
+	if err := cguard.Call(faulty.Nothing, nil); err != nil {
+		t.Fatal(err)
+	}
+	before := mask()
+	if c, err := crash(faulty.Blocked); c == nil {
+		t.Fatal(err)
+	}
+	if after := mask(); after != before || before == "" {
+		t.Errorf("blocked are %s, before %s", after, before)
+	}
+}
+
 func TestAUnitIsTainted(t *testing.T) {
 	err := guard.Do(context.Background(), func(ctx context.Context) error {
 		if err := cguard.Call(faulty.Null, nil); err != nil {

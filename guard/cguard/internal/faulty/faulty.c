@@ -126,6 +126,49 @@ void faulty_back_null(void *arg)
 	*null = 1;
 }
 
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+void faulty_locked(void *arg)
+{
+	pthread_mutex_lock(&lock);
+	*null = 1;
+	pthread_mutex_unlock(&lock);
+}
+
+int faulty_busy(void)
+{
+	if (pthread_mutex_trylock(&lock) != 0)
+		return 1;
+	pthread_mutex_unlock(&lock);
+	return 0;
+}
+
+static void *calls(void *handle)
+{
+	faultyBack(*(uintptr_t *)handle);
+	return NULL;
+}
+
+void faulty_thread(void *arg)
+{
+	pthread_t t;
+	if (pthread_create(&t, NULL, calls, arg) == 0)
+		pthread_join(t, NULL);
+}
+
+static void *crashes(void *arg)
+{
+	*null = 1;
+	return NULL;
+}
+
+void faulty_crashing_thread(void *arg)
+{
+	pthread_t t;
+	if (pthread_create(&t, NULL, crashes, NULL) == 0)
+		pthread_join(t, NULL);
+}
+
 static void *sends(void *to)
 {
 	usleep(100000);

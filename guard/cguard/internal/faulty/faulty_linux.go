@@ -37,6 +37,10 @@ var (
 	Back        Fault = C.faulty_back         // calls the func() whose cgo.Handle its argument points to
 	BackNull    Fault = C.faulty_back_null    // the same, and crashes then
 	OtherThread Fault = C.faulty_other_thread // another thread sends SIGSEGV
+
+	Locked         Fault = C.faulty_locked          // with a lock held, see Busy
+	Thread         Fault = C.faulty_thread          // as Back, by a thread that C has made
+	CrashingThread Fault = C.faulty_crashing_thread // a thread that C has made crashes
 )
 
 // Bare calls f without a guard.
@@ -44,6 +48,9 @@ func Bare(f Fault, arg unsafe.Pointer) { C.faulty_call((*[0]byte)(f), arg) }
 
 // Unmap gives back what Bus has mapped.
 func Unmap(p unsafe.Pointer) { C.faulty_unmap(p) }
+
+// Busy reports whether somebody holds the lock of Locked.
+func Busy() bool { return C.faulty_busy() != 0 }
 
 // Ready is called by Spin.
 var Ready = func() {}
