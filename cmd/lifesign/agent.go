@@ -58,6 +58,14 @@ func newAgent(tell *reporter, mimics bool) (*agent, error) {
 	if err != nil {
 		return nil, err
 	}
+	if mimics {
+		p.WantMimics(true)
+	}
+	return newAgentOf(p, tell, mimics)
+}
+
+// newAgentOf returns an agent of the program that has, or will have, page p.
+func newAgentOf(p *observe.Page, tell *reporter, mimics bool) (*agent, error) {
 	s, err := observe.NewSampler(p, userPath)
 	if err != nil {
 		p.Close()
@@ -68,7 +76,6 @@ func newAgent(tell *reporter, mimics bool) (*agent, error) {
 		lost: losses{say: tell.say}, done: make(chan struct{}),
 	}
 	if mimics {
-		p.WantMimics(true)
 		a.mimics = newMimicry(tell.say)
 	}
 	return a, nil
@@ -88,12 +95,17 @@ func (a *agent) start(cmd *exec.Cmd) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	a.tell.program(cmd.Args[0])
-	a.tell.watching(cmd.Process.Pid)
-	a.watchThreads(cmd.Process.Pid)
+	a.begin(cmd.Args[0], cmd.Process.Pid)
+	return nil
+}
+
+// begin begins the watch of process pid, a program of that name.
+func (a *agent) begin(name string, pid int) {
+	a.tell.program(name)
+	a.tell.watching(pid)
+	a.watchThreads(pid)
 	a.running.Add(1)
 	go func() { defer a.running.Done(); a.watch() }()
-	return nil
 }
 
 // stop ends the watch.

@@ -21,6 +21,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/lifesign-go/lifesign/cmd/supervise"
 	"github.com/lifesign-go/lifesign/cmd/weave"
 )
 
@@ -109,6 +110,9 @@ func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	}
 	if args[0] == helperCommand {
 		return helper(ctx, args[1:], stdout, stderr)
+	}
+	if args[0] == launchCommand {
+		return supervise.Launch(args[1:])
 	}
 	run, ok := commands[args[0]]
 	if !ok {

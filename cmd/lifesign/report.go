@@ -7,15 +7,18 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"sync"
 	"time"
 
 	"github.com/lifesign-go/lifesign/event"
 	"github.com/lifesign-go/lifesign/internal/tell"
 )
 
-// reporter tells the user what was found. It is used by one goroutine at a
-// time.
+// reporter tells the user what was found. It may be used by several goroutines.
 type reporter struct {
+	act func(event.Finding) // is told what is not muted, too; nil if nobody acts on it; set before use
+
+	mu    sync.Mutex // guards what follows
 	out   io.Writer
 	file  *os.File // for JSON lines; nil without -json
 	mute  []*regexp.Regexp
@@ -46,11 +49,35 @@ func (r *reporter) close() {
 	}
 }
 
-func (r *reporter) program(path string) { r.name = filepath.Base(path) }
-func (r *reporter) watching(pid int)    { r.pid = pid }
+func (r *reporter) program(path string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.name = filepath.Base(path)
+}
+
+func (r *reporter) watching(pid int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pid = pid
+}
+
+// found is how many findings were told of what is stuck or goes wrong.
+func (r *reporter) found() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stuck
+}
 
 // say writes one line.
-func (r *reporter) say(text string) { fmt.Fprintf(r.out, "lifesign: %s: %s\n", r.name, text) }
+func (r *reporter) say(text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sayLocked(text)
+}
+
+func (r *reporter) sayLocked(text string) {
+	fmt.Fprintf(r.out, "lifesign: %s: %s\n", r.name, text)
+}
 
 // line is a finding as it stands in the JSON file.
 type line struct {
@@ -67,6 +94,11 @@ func (r *reporter) line(f event.Finding) line {
 
 // finding tells f, unless it takes no action and nobody asked for such.
 func (r *reporter) finding(f event.Finding) {
+	if r.act != nil && !r.muted(f) {
+		r.act(f)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if !r.all && !r.matters(f) {
 		return
 	}
@@ -98,7 +130,7 @@ func (r *reporter) write(l line) {
 		_, err = r.file.Write(append(b, '\n'))
 	}
 	if err != nil {
-		r.say(fmt.Sprintf("no more findings go to the JSON file: %v", err))
+		r.sayLocked(fmt.Sprintf("no more findings go to the JSON file: %v", err))
 		r.file.Close()
 		r.file = nil
 	}

@@ -46,6 +46,26 @@ are:
   -mimics on|off   do some of the program's own operations again, beside it, to
                    notice a bad disk or network before it does; on if it is not
                    given. Only a woven program has what that takes
+  -restart POLICY  start the program again: no, on-crash, or always. It is no if it is
+                   not given, and with none of these flags the program is run once:
+  -restart-on LIST verdicts that stop the program and start it again, separated by
+                   commas: stuck (proven), inferred (stuck as far as can be seen, by
+                   two sources, for 10 s), vanished
+  -ready HOW       when a start is over: notify (READY=1 by sd_notify), tcp:HOST:PORT
+                   or http://HOST:PORT/PATH
+  -ready-in D      a start that takes longer has failed, such as 30s
+  -grace D         from SIGTERM to SIGQUIT, which asks for stacks (10s); SIGKILL comes
+                   2 s later
+  -backoff D       the longest wait before the first restart (100ms); each next one is
+                   twice that, at most
+  -backoff-max D   and never longer than this (30s)
+  -listen SOCKET   hold a listening socket for the program, tcp:ADDRESS, udp:ADDRESS or
+                   unix:PATH, so that nobody is refused while it starts again; it gets
+                   it as from systemd (LISTEN_FDS); may be repeated
+  -state DIR       where it is written down what runs, so that this command, given
+                   again after lifesign was killed, looks after the same process. One
+                   directory a program; without it, one below $XDG_RUNTIME_DIR
+  -dumps DIR       keep a dump of a program that is stuck, or has crashed, in DIR
   -fail            end with status 3 if anything was found stuck, a thread has
                    vanished, or mimics have found that something goes wrong
 `
@@ -60,6 +80,7 @@ type runOptions struct {
 	all   bool
 	fail  bool
 	still bool     // without mimics
+	keep  keepOptions
 	argv  []string // the program and its arguments, or the arguments alone if a package is built
 	pkg   bool     // a package is to be built
 }
@@ -76,6 +97,7 @@ func runCommand(ctx context.Context, args []string, stdout, stderr io.Writer) in
 		return 1
 	}
 	defer tell.close()
+	o.keep.name(o.argv, o.build)
 	if o.pkg {
 		bin, clean, status := buildToRun(ctx, o.build, stderr)
 		defer clean()
@@ -84,12 +106,16 @@ func runCommand(ctx context.Context, args []string, stdout, stderr io.Writer) in
 		}
 		o.argv = append([]string{bin}, o.argv...)
 	}
-	status, err := runProgram(o.argv, tell, !o.still)
+	program := runProgram
+	if o.keep.given {
+		program = o.keepProgram
+	}
+	status, err := program(o.argv, tell, !o.still)
 	if err != nil {
 		fmt.Fprintf(stderr, "lifesign run: %v\n", err)
 		return 1
 	}
-	if o.fail && tell.stuck > 0 {
+	if o.fail && tell.found() > 0 {
 		return exitFinding
 	}
 	return status
@@ -136,8 +162,12 @@ func parseRun(args []string) (runOptions, error) {
 		}
 		return nil
 	})
+	addKeepFlags(flags, &o.keep)
 	addBuildFlags(flags, &o.build)
 	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if err := o.keep.check(flags); err != nil {
 		return o, err
 	}
 	rest := flags.Args()
@@ -167,7 +197,9 @@ func buildFlag(flags *flag.FlagSet) (name string) {
 		switch f.Name {
 		case "json", "mute", "all", "fail", "mimics":
 		default:
-			name = f.Name
+			if !keepFlags[f.Name] {
+				name = f.Name
+			}
 		}
 	})
 	return name

@@ -57,6 +57,65 @@ func (p *Page) prepare(fd int, grain time.Duration) error {
 	return err
 }
 
+// AdoptPage returns the page of a process that runs already, which an agent before
+// this one has made. The kernel must permit to look at the process as its owner may.
+func AdoptPage(pid int) (*Page, error) {
+	name, err := findPage(pid)
+	if err != nil {
+		return nil, err
+	}
+	fd, err := unix.Open(name, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open the vitals page of process %d: %w", pid, err)
+	}
+	p := &Page{file: os.NewFile(uintptr(fd), "lifesign vitals page")}
+	if err := p.adopt(fd); err != nil {
+		p.Close()
+		return nil, fmt.Errorf("open the vitals page of process %d: %w", pid, err)
+	}
+	return p, nil
+}
+
+// findPage returns a link of the kernel's to a process's page: by its descriptor, which
+// the program keeps, or by where it is mapped, for which more rights are needed.
+func findPage(pid int) (string, error) {
+	for _, dir := range []string{"fd", "map_files"} {
+		dir = fmt.Sprintf("/proc/%d/%s", pid, dir)
+		list, err := os.ReadDir(dir)
+		if err != nil {
+			continue
+		}
+		for _, e := range list {
+			name := dir + "/" + e.Name()
+			if link, err := os.Readlink(name); err == nil && link == "/memfd:lifesign (deleted)" {
+				return name, nil
+			}
+		}
+	}
+	return "", fmt.Errorf("find the vitals page of process %d: there is none, or no right to look", pid)
+}
+
+func (p *Page) adopt(fd int) error {
+	seals, err := unix.FcntlInt(uintptr(fd), unix.F_GET_SEALS, 0)
+	if err != nil || seals&unix.F_SEAL_SHRINK == 0 {
+		return fmt.Errorf("it can be shrunk (%v)", err)
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return fmt.Errorf("its size: %w", err)
+	}
+	if st.Size < int64(page.Size) {
+		return fmt.Errorf("it has %d bytes, want %d: it is another lifesign's", st.Size, page.Size)
+	}
+	mem, err := unix.Mmap(fd, 0, page.Size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return fmt.Errorf("map it: %w", err)
+	}
+	p.mem = mem
+	p.view, err = page.Open(mem)
+	return err
+}
+
 // Close gives the agent's half back. The program keeps its own.
 func (p *Page) Close() error {
 	if p.mem != nil {

@@ -59,28 +59,21 @@ const lockTime = 5 * time.Second
 // what there is of an earlier driver.
 func openStore(dir string) (*store, record, error) {
 	var r record
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, r, fmt.Errorf("make the state directory: %w", err)
-	}
-	lock, err := os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, r, fmt.Errorf("open the state directory's lock: %w", err)
-	}
-	s := &store{dir: dir, lock: lock}
+	s := &store{dir: dir}
 	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-		err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		err := s.take()
 		if err == nil {
 			break
 		}
-		if !errors.Is(err, unix.EWOULDBLOCK) || time.Since(began) > lockTime {
-			lock.Close()
-			if errors.Is(err, unix.EWOULDBLOCK) {
-				r, _ = s.read()
-				return nil, r, fmt.Errorf("the program is supervised by process %d already (another one of it needs a -state directory of its own; this is %s)", r.Agent, dir)
-			}
-			return nil, r, fmt.Errorf("lock the state directory: %w", err)
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, r, err
+		}
+		if time.Since(began) > lockTime {
+			r, _ = s.read()
+			return nil, r, fmt.Errorf("the program is supervised by process %d already (another one of it needs a -state directory of its own; this is %s)", r.Agent, dir)
 		}
 	}
+	var err error
 	if r, err = s.read(); err != nil {
 		s.close()
 		return nil, r, err
@@ -89,6 +82,37 @@ func openStore(dir string) (*store, record, error) {
 		r = record{} // of another life
 	}
 	return s, r, nil
+}
+
+// take makes the directory, and takes its lock. The one before may have been about to
+// take the directory away: a lock that has no name any more is nobody's.
+func (s *store) take() error {
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return fmt.Errorf("make the state directory: %w", err)
+	}
+	name := filepath.Join(s.dir, lockName)
+	lock, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+	if errors.Is(err, os.ErrNotExist) {
+		return unix.EWOULDBLOCK
+	}
+	if err != nil {
+		return fmt.Errorf("open the state directory's lock: %w", err)
+	}
+	if err = unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		lock.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return err
+		}
+		return fmt.Errorf("lock the state directory: %w", err)
+	}
+	has, err1 := lock.Stat()
+	named, err2 := os.Stat(name)
+	if err1 != nil || err2 != nil || !os.SameFile(has, named) {
+		lock.Close()
+		return unix.EWOULDBLOCK
+	}
+	s.lock = lock
+	return nil
 }
 
 // read reads the record. That there is none is none of an error. One that cannot be
@@ -133,8 +157,14 @@ func (s *store) write(r record) error {
 	return nil
 }
 
-// clear says that nothing runs.
-func (s *store) clear() { os.Remove(filepath.Join(s.dir, recordName)) }
+// clear says that nothing runs: nothing of the directory is left, if it was lifesign's
+// alone.
+func (s *store) clear() {
+	os.Remove(filepath.Join(s.dir, recordName))
+	os.Remove(filepath.Join(s.dir, recordName+".new"))
+	os.Remove(filepath.Join(s.dir, lockName))
+	os.Remove(s.dir)
+}
 
 func (s *store) close() { s.lock.Close() }
 
