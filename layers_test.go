@@ -48,9 +48,10 @@ var layers = map[string]int{
 	"cmd/fencedb":  3,
 	"cmd/observe":  3,
 
-	"cmd/gen":      4,
-	"cmd/attach":   4,
-	"guard/cguard": 4,
+	"cmd/gen":       4,
+	"cmd/attach":    4,
+	"cmd/supervise": 4,
+	"guard/cguard":  4,
 
 	"cmd/weave":        5,
 	"examples/crashes": 5,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,15 +23,30 @@ import (
 // It is not for users.
 const launchCommand = "launch"
 
+const launchUsage = `usage: lifesign launch
+
+Launch is what lifesign run starts, with flags that keep a program running, to become
+the program: it waits until it is written down that it runs, and then executes it.
+There is no use in starting it by hand.
+`
+
+// launch is lifesign launch. It returns only if nothing came of it.
+func launch(args []string, stdout io.Writer) int {
+	if len(args) == 1 && (args[0] == "-h" || args[0] == "-help" || args[0] == "--help") {
+		fmt.Fprint(stdout, launchUsage)
+		return 0
+	}
+	return driver.Launch(args)
+}
+
 // keepOptions is how a program is kept running.
 type keepOptions struct {
-	given   bool // any of it
-	policy  supervise.Config
-	ready   string
-	listen  []string
-	state   string
-	dumps   string
-	command string // what was asked for, whatever binary is made of it
+	given  bool // any of it
+	policy supervise.Config
+	ready  string
+	listen []string
+	state  string
+	dumps  string
 }
 
 // keepFlags are the flags of it.
@@ -230,4 +246,3 @@ func (k *keeper) dump(pid int, why string) {
 		return
 	}
 }
-

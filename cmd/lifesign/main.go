@@ -21,7 +21,6 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/lifesign-go/lifesign/cmd/supervise"
 	"github.com/lifesign-go/lifesign/cmd/weave"
 )
 
@@ -112,7 +111,7 @@ func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 		return helper(ctx, args[1:], stdout, stderr)
 	}
 	if args[0] == launchCommand {
-		return supervise.Launch(args[1:])
+		return launch(args[1:], stdout)
 	}
 	run, ok := commands[args[0]]
 	if !ok {

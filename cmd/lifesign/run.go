@@ -79,7 +79,7 @@ type runOptions struct {
 	mute  []*regexp.Regexp
 	all   bool
 	fail  bool
-	still bool     // without mimics
+	still bool // without mimics
 	keep  keepOptions
 	argv  []string // the program and its arguments, or the arguments alone if a package is built
 	pkg   bool     // a package is to be built

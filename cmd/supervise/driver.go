@@ -360,6 +360,9 @@ func (d *Driver) begin() (first supervise.Event, err error) {
 		}
 	}
 	if err := d.adopt(old, &first); err != nil {
+		if d.child == nil {
+			d.tree.remove()
+		}
 		if d.store != nil {
 			d.store.close()
 		}

@@ -14,7 +14,7 @@ import (
 	"github.com/lifesign-go/lifesign/internal/supervise"
 )
 
-var quickly = supervise.Config{Restart: supervise.OnCrash, Base: 10 * time.Millisecond, Max: 20 * time.Millisecond, Grace: time.Second, QuitGrace: 200 * time.Millisecond, KillGrace: 20 * time.Second, Loop: 100}
+var quickly = supervise.Config{Restart: supervise.OnCrash, Base: 10 * time.Millisecond, Max: 20 * time.Millisecond, Grace: time.Minute, QuitGrace: 200 * time.Millisecond, KillGrace: 20 * time.Second, Loop: 100}
 
 func with(change func(*supervise.Config)) supervise.Config {
 	c := quickly

@@ -116,11 +116,12 @@ func (p *process) await(done <-chan struct{}) bool {
 }
 
 // reaped is how long whoever has inherited a process may take to reap it. Only then
-// does the kernel tell its exit status to others.
-const reaped = time.Second
+// does a pidfd tell its exit status.
+const reaped = 5 * time.Second
 
 // exit returns how a process that has ended has done so. Of one's own child wait4
-// tells; of another's its pidfd, since Linux 6.15 (PIDFD_INFO_EXIT).
+// tells; of another's /proc, until it is reaped, and since Linux 6.15 its pidfd from
+// then on (PIDFD_INFO_EXIT).
 func (p *process) exit() supervise.Exit {
 	var w unix.WaitStatus
 	for {
@@ -133,7 +134,10 @@ func (p *process) exit() supervise.Exit {
 		}
 		break
 	}
-	for began := time.Now(); ; {
+	for began := time.Now(); ; time.Sleep(2 * time.Millisecond) {
+		if e := p.zombie(); e.Known {
+			return e
+		}
 		info := unix.PidfdInfo{Mask: unix.PIDFD_INFO_EXIT}
 		err := unix.IoctlPidfdInfo(p.fd, &info)
 		if err == nil && info.Mask&unix.PIDFD_INFO_EXIT != 0 {
@@ -142,8 +146,22 @@ func (p *process) exit() supervise.Exit {
 		if err != nil && err != unix.ESRCH || time.Since(began) > reaped {
 			return supervise.Exit{}
 		}
-		time.Sleep(2 * time.Millisecond)
 	}
+}
+
+// zombie returns how the process has ended by what /proc says while nobody has reaped
+// it. To those who must not know it says 0.
+func (p *process) zombie() supervise.Exit {
+	f := statFields(p.pid)
+	const start, code = 22 - 3, 52 - 3 // of proc_pid_stat(5), counted from the third
+	if len(f) <= code || f[0][0] != 'Z' || string(f[start]) != strconv.FormatUint(p.start, 10) {
+		return supervise.Exit{}
+	}
+	n, err := strconv.ParseUint(string(f[code]), 10, 32)
+	if err != nil || n == 0 && os.Geteuid() != 0 {
+		return supervise.Exit{}
+	}
+	return exitOf(unix.WaitStatus(n))
 }
 
 // hand makes another process the main one, as the program says by MAINPID.

@@ -270,7 +270,14 @@ func begin(t *testing.T, c Config) *run {
 	r := &run{result: make(chan int, 1)}
 	c.Launch = program("launch")
 	c.Env = os.Environ()
-	c.Say = func(s string) { if testing.Verbose() { t.Log(s) }; r.mu.Lock(); r.said = append(r.said, s); r.mu.Unlock() }
+	c.Say = func(s string) {
+		if testing.Verbose() {
+			t.Log(s)
+		}
+		r.mu.Lock()
+		r.said = append(r.said, s)
+		r.mu.Unlock()
+	}
 	c.Watch = func(int) (Watcher, error) { return r, nil }
 	c.Dump = func(_ int, why string) { r.mu.Lock(); r.dumps = append(r.dumps, why); r.mu.Unlock() }
 	r.Driver = New(c)

@@ -196,13 +196,13 @@ func (t *tree) empty(again bool) bool {
 // helper that does mimics' errands is where the program is, and can hang as it does. It
 // has none of the program's data in its hands that a new program would miss.
 func (t *tree) onlyHelpers() bool {
-	own := comm("self")
-	for _, pid := range groupPIDs(t.dir) {
+	own, pids := comm("self"), groupPIDs(t.dir)
+	for _, pid := range pids {
 		if parent(pid) != os.Getpid() || comm(strconv.Itoa(pid)) != own {
 			return false
 		}
 	}
-	return true
+	return len(pids) > 0 // else what is there is about to end, and not listed any more
 }
 
 func comm(pid string) string {
