@@ -43,6 +43,7 @@ func contain(c *Crash) error {
 		f.Place.Site = event.Site{Kind: event.Call, File: at.Object, Func: at.Symbol}
 	}
 	hook.Say(f)
+	keep(c)
 	guard.Drain("C code has crashed and was contained, and may have left memory and locks behind: " + c.Error())
 	return c
 }

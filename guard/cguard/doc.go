@@ -39,7 +39,8 @@
 // library's heap. So the program should end soon: after the first crash guard.Draining
 // reports true, lifesign.Readyz fails, and after guard.Config.Grace the program
 // ends by a panic, unless that is less than 0. An agent (lifesign run) tells each crash as
-// a finding. What the crash was serving should be given up; within a unit of work
+// a finding, and the first four leave minidumps in the directory that LIFESIGN_DUMPS
+// names. What the crash was serving should be given up; within a unit of work
 // (guard.Do), panic(err) taints it, so that guard.Commit keeps nothing of it.
 //
 // # How

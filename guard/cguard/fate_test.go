@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/lifesign-go/lifesign/guard/cguard"
 	"github.com/lifesign-go/lifesign/guard/cguard/internal/faulty"
+	"github.com/lifesign-go/lifesign/internal/dump"
 )
 
 // deeds are what a child process does, by name. One that returns ends with status 0.
@@ -74,6 +76,12 @@ var deeds = map[string]func(){
 			fmt.Println(err)
 			os.Exit(3)
 		}
+	},
+	"dumped": func() {
+		for i := 0; i < 6; i++ {
+			crash(faulty.Null)
+		}
+		time.Sleep(time.Minute) // the test ends it
 	},
 	"ignored": func() {
 		signal.Ignore(syscall.SIGABRT)
@@ -146,6 +154,33 @@ func TestSignalsFromOutsideKill(t *testing.T) {
 				t.Errorf("it has ended with %v", cmd.ProcessState)
 			}
 		})
+	}
+}
+
+func TestCrashesLeaveDumps(t *testing.T) {
+	dir := t.TempDir()
+	cmd, out := child(t, "dumped", dump.DirVar+"="+dir)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var files []string
+	for end := time.Now().Add(30 * time.Second); len(files) < 4 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		files, _ = filepath.Glob(filepath.Join(dir, "*"+dump.Suffix))
+	}
+	time.Sleep(300 * time.Millisecond) // for one more than there should be
+	files, _ = filepath.Glob(filepath.Join(dir, "*"+dump.Suffix))
+	cmd.Process.Kill()
+	cmd.Wait()
+	if len(files) != 4 {
+		t.Fatalf("%d dumps of six crashes, want 4\n%s", len(files), out)
+	}
+	d, err := dump.Open(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := d.Reason
+	if r.Kind != dump.Contained || r.Name != "SIGSEGV" || !r.Foreign || r.PC == 0 || !strings.Contains(r.What, "faulty_null") || r.Place == nil {
+		t.Errorf("the dump says %+v", r)
 	}
 }
 
