@@ -113,7 +113,8 @@ func (r runner) start(dir string, s setting) (*server, error) {
 	}
 	if s == supervised {
 		srv.once = true
-		srv.argv = append([]string{filepath.Join(r.bin, "lifesign"), "run", "-restart", "on-crash", "-dumps", srv.dumps, "--"}, srv.argv...)
+		srv.argv = append([]string{filepath.Join(r.bin, "lifesign"), "run", "-restart", "on-crash",
+			"-listen", "tcp:" + addr, "-state", filepath.Join(dir, "state"), "-dumps", srv.dumps, "--"}, srv.argv...)
 	}
 	srv.group.Add(1)
 	go srv.supervise()

@@ -73,6 +73,15 @@ func (r row) gap() time.Duration {
 	return all[len(all)/2]
 }
 
+// failed is how many requests of others got no answer, at most.
+func (r row) failed() int {
+	most := 0
+	for _, o := range r.outcomes {
+		most = max(most, o.failed)
+	}
+	return most
+}
+
 // says is the line of the first dump that is expected.
 func (r row) says() string {
 	for _, o := range r.outcomes {
@@ -88,13 +97,13 @@ func (r row) says() string {
 // table writes all rows, complaints last, and returns how many complaints there are.
 func table(out io.Writer, rows []row) (wrong int) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "way\tsetting\twhat became of it\twithout service\tthe dump says")
+	fmt.Fprintln(w, "way\tsetting\twhat became of it\twithout service\tothers failed\tthe dump says")
 	for _, r := range rows {
 		without := "no"
 		if r.became() != "contained" {
 			without = r.gap().Round(time.Millisecond).String()
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.way.what, r.setting, r.became(), without, r.says())
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\n", r.way.what, r.setting, r.became(), without, r.failed(), r.says())
 	}
 	w.Flush()
 	for _, r := range rows {
