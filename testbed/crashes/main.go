@@ -43,11 +43,11 @@ func run(ctx context.Context, bin string, runs int, only string, short bool) err
 	if short {
 		runs, settings = 1, settings[1:]
 	}
-	if help, err := exec.Command(filepath.Join(bin, "lifesign"), "run", "-h").CombinedOutput(); err != nil {
-		return fmt.Errorf("lifesign run -h: %w", err)
-	} else if !strings.Contains(string(help), "-restart") {
-		fmt.Fprintln(os.Stderr, "this lifesign restarts nothing, so that setting is left out")
-		settings = settings[:len(settings)-1]
+	if err := exec.Command(filepath.Join(bin, "lifesign"), "dump", "-h").Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "this lifesign shows no dumps, so nobody asks what they say")
+		for i := range ways {
+			ways[i].dump = ""
+		}
 	}
 	dir, err := os.MkdirTemp("", "crashes-")
 	if err != nil {
