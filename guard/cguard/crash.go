@@ -40,9 +40,12 @@ func (f Frame) String() string {
 }
 
 // Error is one line: the signal, its reason, and the function that it was in.
-func (c *Crash) Error() string {
+func (c *Crash) Error() string { return "crash in C contained: " + c.what() }
+
+// what is Error without its beginning.
+func (c *Crash) what() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "crash in C contained: %s (%s)", name(c.Signal), c.reason())
+	fmt.Fprintf(&b, "%s (%s)", name(c.Signal), c.reason())
 	if c.Signal != syscall.SIGABRT {
 		fmt.Fprintf(&b, " at address %#x", c.Address)
 	}

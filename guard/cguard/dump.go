@@ -43,7 +43,7 @@ func minidump(c *Crash) *dump.Dump {
 		stack[i] = event.Frame{Func: f.String(), File: f.Object}
 	}
 	r := dump.Reason{
-		Kind: dump.Contained, What: c.Error(), Signal: int(c.Signal), Name: name(c.Signal), Code: c.Code,
+		Kind: dump.Contained, What: "in C: " + c.what(), Signal: int(c.Signal), Name: name(c.Signal), Code: c.Code,
 		Address: uint64(c.Address), Foreign: true,
 	}
 	if len(c.Stack) > 0 {
