@@ -38,7 +38,9 @@ func Tainted(ctx context.Context) bool { return unit.Tainted(ctx) }
 
 // Commit calls keep, which makes what the unit of ctx has done last, and returns
 // what it returns; or ErrTainted, if the unit has crashed. It is for the end of a
-// unit: a crash that comes while keep runs does not stop it.
+// unit: a crash that comes while keep runs does not stop it. A function that the unit
+// has deferred runs before anybody knows that the unit has crashed; what is to be kept
+// at the end in any case is committed after Do has returned, with the unit's context.
 func Commit(ctx context.Context, keep func() error) error { return unit.Commit(ctx, keep) }
 
 // Configure sets what holds from now on for the whole program.
