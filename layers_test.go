@@ -48,6 +48,7 @@ var layers = map[string]int{
 	"cmd/fencedb":  3,
 	"cmd/observe":  3,
 
+	"cmd/dump":      4,
 	"cmd/gen":       4,
 	"cmd/attach":    4,
 	"cmd/supervise": 4,

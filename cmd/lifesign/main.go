@@ -35,6 +35,7 @@ usage: lifesign COMMAND [FLAGS] …
   attach   watch a program as it is, by its net/http/pprof endpoint
   inspect  say what the threads of any process are about
   watch    watch the threads of any process and report what is stuck
+  dump     keep what can be seen of a process in a file, and show such a file
   cpu      tell the CPU time of any process, as it can be believed
   doctor   say what this machine permits lifesign to see
 
@@ -54,6 +55,7 @@ var commands = map[string]command{
 	"inspect": inspectCommand,
 	"watch":   watchCommand,
 	"cpu":     cpuCommand,
+	"dump":    dumpCommand,
 	"doctor":  doctorCommand,
 }
 
@@ -106,6 +108,9 @@ func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 	}
 	if args[0] == mapCommand {
 		return weave.MapTool(args[1:], stdout, stderr)
+	}
+	if args[0] == threadsCommand {
+		return dumpThreads(ctx, args[1:], stdout, stderr)
 	}
 	if args[0] == helperCommand {
 		return helper(ctx, args[1:], stdout, stderr)

@@ -17,6 +17,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == threadsCommand { // as a test's helper
+		os.Exit(dumpThreads(context.Background(), os.Args[2:], os.Stdout, os.Stderr))
+	}
 	testscript.Main(m, map[string]func(){"lifesign": main, "crash": crash, "mimicking": mimicking})
 }
 

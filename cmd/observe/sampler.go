@@ -12,10 +12,16 @@ import (
 // their files as rename has it, which is given the names in the program's line
 // table; nil leaves these as they are.
 func NewSampler(p *Page, rename func(file string) string) (*sample.Sampler, error) {
+	return NewCopySampler(p.mem, rename)
+}
+
+// NewCopySampler returns a sampler of the process that has claimed the page in mem: a
+// copy, say, for one sample.
+func NewCopySampler(mem []byte, rename func(file string) string) (*sample.Sampler, error) {
 	if rename == nil {
 		rename = func(file string) string { return file }
 	}
-	r, err := page.NewReader(p.mem)
+	r, err := page.NewReader(mem)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,11 @@ import (
 func ParseCrash(text string) (Reason, []Goroutine) {
 	p := &crashText{lines: strings.Split(text, "\n")}
 	r := p.reason()
+	system := p.system()
 	all := p.goroutines()
+	if r.Kind == "" {
+		r = fatal(system, all)
+	}
 	if len(all) > 0 {
 		r.Goroutine = all[0].ID
 		r.Place = placeOf(all[0].Stack)
@@ -64,6 +68,68 @@ func (p *crashText) reason() (r Reason) {
 		}
 	}
 	return r
+}
+
+// system reads the stack of the runtime's own that comes first, if one does.
+func (p *crashText) system() []event.Frame {
+	if p.at == len(p.lines) || p.lines[p.at] != "runtime stack:" {
+		return nil
+	}
+	p.at++
+	var g Goroutine
+	p.stack(&g)
+	return g.Stack
+}
+
+// fatals are errors of the runtime's own by a function that is on their stack, those
+// that say more first.
+var fatals = []struct{ function, what string }{
+	{"runtime.newstack", "stack overflow"},
+	{"runtime.sysMapOS", "runtime: out of memory"},
+	{"runtime.(*mheap).grow", "runtime: out of memory"},
+	{"runtime.mallocgcLarge", "runtime: out of memory"},
+	{"internal/sync.(*Mutex).unlockSlow", "sync: unlock of unlocked mutex"},
+	{"sync.(*RWMutex).Unlock", "sync: Unlock of unlocked RWMutex"},
+	{"sync.(*RWMutex).RUnlock", "sync: RUnlock of unlocked RWMutex"},
+	{"sync.(*RWMutex).rUnlockSlow", "sync: RUnlock of unlocked RWMutex"},
+	{"internal/runtime/maps.fatal", "concurrent map access"},
+}
+
+// fatal returns the reason of a text that begins with the stacks. The runtime writes
+// "fatal error: …" before it knows that it dies, and so to standard error alone; but
+// what has called its functions throw and fatal tells most of it.
+func fatal(system []event.Frame, all []Goroutine) (r Reason) {
+	stack := system
+	if len(all) > 0 {
+		stack = append(append([]event.Frame(nil), system...), all[0].Stack...)
+	}
+	if len(stack) == 0 {
+		return r
+	}
+	if len(system) == 0 && !tellsFatal(stack[0].Func) {
+		if s := all[0].State; s != "running" && s != "syscall" && s != "runnable" {
+			r = Reason{Kind: Fatal, What: "fatal error: all goroutines are asleep - deadlock!"}
+		}
+		return r
+	}
+	for _, known := range fatals {
+		for _, f := range stack {
+			if f.Func == known.function {
+				return Reason{Kind: Fatal, What: "fatal error: " + known.what}
+			}
+		}
+	}
+	for _, f := range stack {
+		if !tellsFatal(f.Func) {
+			return Reason{Kind: Fatal, What: "fatal error in " + f.Func + " (standard error has its text)"}
+		}
+	}
+	return r
+}
+
+// tellsFatal reports whether a function is one by which the runtime ends a program.
+func tellsFatal(name string) bool {
+	return name == "runtime.throw" || strings.HasSuffix(name, ".fatal")
 }
 
 // because notes the first reason that is told, which is what the others follow from.

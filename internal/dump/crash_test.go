@@ -60,6 +60,36 @@ func TestRealCrashes(t *testing.T) {
 	}
 }
 
+// TestCrashOutput has what comes through a pipe of errors of the runtime's own: the
+// line that says which is not part of it.
+func TestCrashOutput(t *testing.T) {
+	for _, test := range []struct{ file, from, what, place string }{
+		{"fatal", "goroutine ", "fatal error: sync: unlock of unlocked mutex", "main.main"},
+		{"maps", "goroutine ", "fatal error: concurrent map access", "main.main.func2"},
+		{"overflow", "runtime stack:", "fatal error: stack overflow", "main.deep"},
+		{"oom", "runtime stack:", "fatal error: runtime: out of memory", "main.main"},
+	} {
+		text, err := os.ReadFile(filepath.Join("testdata", "crashes", test.file+".txt"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, all := ParseCrash(string(text[strings.Index(string(text), test.from):]))
+		if r.Kind != Fatal || r.What != test.what || r.Place == nil || r.Place.Func != test.place || len(all) == 0 {
+			t.Errorf("%s: %+v at %+v, %d goroutines", test.file, r, r.Place, len(all))
+		}
+	}
+	for text, want := range map[string]string{
+		"goroutine 1 [chan receive]:\nmain.main()\n\t/a.go:16 +0x5f\n":                                         "fatal error: all goroutines are asleep - deadlock!",
+		"goroutine 1 [running]:\nruntime.throw({0x1, 0x2})\n\t/p.go:1 +0x5f\nruntime.new()\n\t/p.go:2 +0x5f\n": "fatal error in runtime.new (standard error has its text)",
+		"goroutine 1 [running]:\nmain.main()\n\t/a.go:16 +0x5f\n":                                              "",
+		"runtime stack:\n": "",
+	} {
+		if r, _ := ParseCrash(text); r.What != want {
+			t.Errorf("%q is %q, want %q", text, r.What, want)
+		}
+	}
+}
+
 func TestCrashDetails(t *testing.T) {
 	r, all := ParseCrash("2026/11/27 a line of somebody else's\npanic: x\n\ngoroutine 7 [chan receive (durable), 12 minutes, locked to thread]:\n" +
 		"main.(*T[...]).run(0xc000, {0x1, 0x2}, ...)\n\t/src dir/a:b.go:7 +0x1d fp=0x1\n...19 frames elided...\nmain.end(...)\n\t/src/b.go:8\ncreated by main.main in goroutine 1\n\t/src/c.go:9 +0x1\n\nexit status 2\n")

@@ -41,7 +41,7 @@ var usualEnv = []string{
 	"LANG", "LC_*", "TZ", "HOSTNAME", "USER", "PWD", "PATH", "SHLVL", "INVOCATION_ID", "NOTIFY_SOCKET", "LISTEN_*", "LIFESIGN_*",
 }
 
-const secretNames = `(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?|authorization|cookie)`
+const secretNames = `(?:pass(?:word|wd|phrase)?|[_-]pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?|authorization|cookie)`
 
 // patterns are compiled when they are first wanted: the package is in programs that
 // never make a dump.
@@ -58,7 +58,7 @@ func compile() {
 	}
 	// name=value, "name": "value", Name: Bearer value
 	secret(`(?i)`+secretNames+`\w*["']?\s*[:=]\s*["']?(?:(?:bearer|basic|digest)\s+)?([^\s"',;&]{3,})`,
-		"pass", "pwd", "secret", "token", "api", "access", "private", "credential", "authorization", "cookie")
+		"pass", "_pwd", "-pwd", "secret", "token", "api", "access", "private", "credential", "authorization", "cookie")
 	secret(`(?i)(?:bearer|basic)\s+([a-z0-9+/_.=~-]{8,})`, "bearer", "basic")
 	secret(`://[^/\s:@]*:([^@\s/]+)@`, "://")
 	secret(`((?:AKIA|ASIA)[0-9A-Z]{16})`, "akia", "asia")
