@@ -7,22 +7,19 @@ import (
 	"github.com/lifesign-go/lifesign/internal/page"
 )
 
-// crashing is the descriptor into which the runtime writes as the program crashes,
-// for an agent; -1 if there is none. It is set before main, so that a crash in an init
-// function is told too, of any package that imports a woven one.
-var crashing = openCrash()
+// Before main the runtime is told to write into the agent's pipe as the program
+// crashes, so that a crash in an init function is told too, of any package that
+// imports a woven one.
+var _ = openCrash()
 
 // openCrash takes the descriptor that the environment names, and the name away, as
-// that of the page.
-func openCrash() int {
+// that of the page. It reports whether the runtime has it.
+func openCrash() bool {
 	name, ok := syscall.Getenv(page.CrashVar)
 	if !ok {
-		return -1
+		return false
 	}
 	syscall.Unsetenv(page.CrashVar)
 	fd, err := strconv.Atoi(name)
-	if err != nil || fd < 3 || !keepCrash(fd) {
-		return -1
-	}
-	return fd
+	return err == nil && fd >= 3 && keepCrash(fd)
 }

@@ -48,10 +48,9 @@ func (t *taker) mapped(w wish) (parts []wish) {
 // wishes, without overlap.
 func (t *taker) fetch(mem look.Memory, wishes []wish) {
 	var parts []look.Part
-	var have spans
 	for _, w := range wishes {
 		for _, m := range t.mapped(w) {
-			for _, w := range have.add(m) {
+			for _, w := range t.have.add(m) {
 				if int64(w.size) > t.reserve {
 					continue
 				}

@@ -25,6 +25,7 @@ type taker struct {
 	d       *dump.Dump
 	maps    []mapping
 	env     span   // where the environment lies in memory, which is in no dump
+	have    spans  // memory that was taken already
 	linked  []wish // what leads to libraries
 	reserve int64  // bytes of memory that may still be taken
 }

@@ -157,7 +157,8 @@ func (t *taker) help(ctx context.Context, o Options) error {
 // order puts memory that was read back, by address, into the order in which it matters.
 func (t *taker) order(limit int64) {
 	var first []dump.Segment
-	for _, w := range t.wishes(limit) {
+	most, rest := t.wishes(limit)
+	for _, w := range append(most, rest...) {
 		for _, w := range t.mapped(w) {
 			if b := t.segment(w.addr); len(b) > 0 {
 				first = append(first, dump.Segment{Addr: w.addr, Data: b[:min(uint64(len(b)), w.size)]})

@@ -53,7 +53,7 @@ func complete(t testing.TB, target Target, o Options) *dump.Dump {
 // checkMany holds a dump of the program many against what it is.
 func checkMany(t *testing.T, d *dump.Dump, threads int) {
 	t.Helper()
-	spins, waits := 0, 0
+	spins, waits, unnamed := 0, 0, 0
 	unasked := strings.Contains(strings.Join(d.Missing, "\n"), "there was no time for") // on a machine that is busy
 	for _, th := range d.Threads {
 		var names []string
@@ -65,11 +65,16 @@ func checkMany(t *testing.T, d *dump.Dump, threads int) {
 			spins++
 		case strings.HasPrefix(stack, "pause waits ") && (th.Wchan != "" || th.State == "" && unasked):
 			waits++
+		case th.UserErr == errNoTime.Error() && th.Registers != nil:
+			unnamed++ // on a machine that is very busy
 		default:
 			t.Errorf("thread %d in %s, %s: %s, %s", th.ID, th.State, th.Wchan, stack, th.UserErr)
 		}
 	}
-	if spins != 1 || waits != threads-1 {
+	if unnamed > 0 {
+		t.Logf("there was no time to name the functions of %d threads", unnamed)
+	}
+	if spins > 1 || spins+waits+unnamed != threads || spins == 0 && unnamed == 0 || waits == 0 {
 		t.Errorf("%d threads spin and %d wait, of %d", spins, waits, threads)
 	}
 	if d.Process.Program != "many" || len(d.Args) != 2 || len(d.Mappings) == 0 || len(d.Auxv) == 0 || d.Process.Started.IsZero() {
@@ -134,16 +139,20 @@ func TestOwnChild(t *testing.T) {
 
 // TestNotStopped takes a dump of threads that go on.
 func TestNotStopped(t *testing.T) {
-	d := taken(t, Target{PID: stranded(t, "many", "5")}, Options{Run: true})
-	waits := 0
-	for _, th := range d.Threads {
-		if len(th.User) > 1 && th.User[1].Func == "waits" {
-			waits++
+	pid := stranded(t, "many", "5")
+	eventually(t, "the stacks of threads that wait are seen", func() bool {
+		d := taken(t, Target{PID: pid}, Options{Run: true})
+		if len(d.Threads) != 5 || len(d.Memory) > 0 || d.Facts["pause"] != "" {
+			t.Fatalf("%d threads, %d segments, %v", len(d.Threads), len(d.Memory), d.Facts)
 		}
-	}
-	if len(d.Threads) != 5 || waits != 4 || len(d.Memory) > 0 || d.Facts["pause"] != "" {
-		t.Errorf("%d threads, %d wait, %d segments, %v", len(d.Threads), waits, len(d.Memory), d.Facts)
-	}
+		waits := 0
+		for _, th := range d.Threads {
+			if len(th.User) > 1 && th.User[1].Func == "waits" {
+				waits++
+			}
+		}
+		return waits == 4
+	})
 }
 
 // TestKilledAtAnyMoment kills a helper that takes dumps, again and again.

@@ -28,6 +28,8 @@ const (
 	readTime   = 15 * time.Millisecond  // for memory to be read while they stand
 )
 
+var errNoTime = errors.New("there was no time for it")
+
 // tids lists the threads, the one that matters first.
 func (t *taker) tids() ([]int, error) {
 	entries, err := os.ReadDir(t.path("task"))
@@ -115,7 +117,13 @@ func (t *taker) halt(mem look.Memory, limit int64) error {
 			regs[h.TID] = h.Registers
 		}
 		t.attach(regs)
-		t.fetch(mem, t.wishes(limit))
+		first, more := t.wishes(limit)
+		began := time.Now()
+		if t.fetch(mem, first); time.Since(began) < haltTime/2 {
+			t.fetch(mem, more)
+		} else {
+			t.miss("more than the beginnings of stacks", errors.New("to read these has taken long, and the threads stood"))
+		}
 	})
 	if err != nil {
 		return err
@@ -175,9 +183,10 @@ func pointers(arch string) (sp, pc int, general []int) {
 	return sp, pc, general
 }
 
-// wishes are stacks and what registers lead to: the thread that matters first, a piece
-// of each stack, what leads to libraries, then more of each.
-func (t *taker) wishes(limit int64) (all []wish) {
+// wishes are stacks and what registers lead to: first the thread that matters, a piece
+// of each stack and what leads to libraries, then more of each.
+func (t *taker) wishes(limit int64) (most, rest []wish) {
+	var all []wish
 	sp, _, general := pointers(t.d.Process.Arch)
 	n := 0
 	for _, th := range t.d.Threads {
@@ -208,7 +217,7 @@ func (t *taker) wishes(limit int64) (all []wish) {
 			first = false
 		}
 	}
-	all = append(all, t.linked...)
+	most, all = append(all, t.linked...), nil
 	for _, th := range t.d.Threads {
 		if th.Registers != nil {
 			around(th)
@@ -219,7 +228,7 @@ func (t *taker) wishes(limit int64) (all []wish) {
 			all = append(all, wish{stackPage(th.Registers[sp]), more})
 		}
 	}
-	return all
+	return most, all
 }
 
 // names follows the stacks of threads: by their registers and what was copied, of
@@ -230,7 +239,7 @@ func (t *taker) names(u *unwind.Unwinder) {
 	for i := range t.d.Threads {
 		th := &t.d.Threads[i]
 		if time.Since(began) > namesTime {
-			th.UserErr = "there was no time for it"
+			th.UserErr = errNoTime.Error()
 			continue
 		}
 		var err error
