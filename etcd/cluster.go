@@ -11,14 +11,23 @@ import (
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // DefaultPrefix is before every key of this package, if no other is given.
 const DefaultPrefix = "lifesign/"
 
 const (
-	// dialTimeout bounds the first login.
-	dialTimeout = 5 * time.Second
+	// dialTimeout bounds the first login, which is a password hash in a server that
+	// may be busy.
+	dialTimeout = 30 * time.Second
+
+	// retries are the client's own, 25 ms apart at least. It has 100, and says of what
+	// it met nothing when time is over meanwhile; here who asks is to know.
+	retries = 10
+
+	whyTimeout = time.Second
 
 	// A connection on which nothing comes back is given up after pingEvery and
 	// pingTimeout, or, where not even the kernel of the other side answers, after
@@ -47,7 +56,7 @@ type Cluster struct {
 }
 
 // Dial makes a client. It does not wait for the cluster, unless there is a user:
-// then it logs in, and returns an error after 5 s without an answer.
+// then it logs in, and returns an error after 30 s without an answer.
 func Dial(c Config) (*Cluster, error) {
 	client, err := clientv3.New(clientv3.Config{
 		Endpoints:            c.Endpoints,
@@ -55,6 +64,7 @@ func Dial(c Config) (*Cluster, error) {
 		Username:             c.User,
 		Password:             c.Password,
 		DialTimeout:          dialTimeout,
+		MaxUnaryRetries:      retries,
 		DialKeepAliveTime:    pingEvery,
 		DialKeepAliveTimeout: pingTimeout,
 		Logger:               zap.NewNop(), // what matters is in the errors
@@ -88,6 +98,23 @@ func (c *Cluster) Close() error {
 		return fmt.Errorf("close the client of etcd: %w", err)
 	}
 	return nil
+}
+
+// why adds to an error of time that is over what is in the way, if it is the
+// connection. etcd's client waits for one and does not say for what.
+func (c *Cluster) why(ctx context.Context, err error) error {
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, whyTimeout)
+	defer cancel()
+	// The stub fails at once where there is no connection.
+	kv := etcdserverpb.NewKVClient(c.client.ActiveConnection())
+	_, e := kv.Range(ctx, &etcdserverpb.RangeRequest{Key: []byte(c.prefix), Serializable: true})
+	if status.Code(e) != codes.Unavailable {
+		return err
+	}
+	return fmt.Errorf("%w: %v", err, e)
 }
 
 // grant makes a lease that lasts at least ttl.

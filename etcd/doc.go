@@ -40,6 +40,9 @@
 //	etcd full (no space)                          held: renewals need none. Nobody becomes holder,
 //	                                                no barrier passes and nothing is written
 //	permission or password taken away             as when it does not answer
+//	only answers are lost, one way                as when it does not answer; etcd keeps the lease
+//	                                                from others until the connection is given up,
+//	                                                which takes 13 s
 //	a corrupt member                              as when it does not answer
 //
 // Acquire waits as long as that can change by itself, and tells Trouble what it waits

@@ -46,6 +46,7 @@ type Election struct {
 	id    clientv3.LeaseID
 	token lease.Token // that Acquire returned last, 0 if it was given back
 	last  lease.Token // the largest that Acquire returned
+	blind bool        // the last renewal kept the lease alive and could not read the key
 }
 
 // Election returns the election of that name. It sends nothing.
@@ -99,9 +100,9 @@ func (e *Election) Acquire(ctx context.Context) (lease.Token, error) {
 		case errors.As(err, new(*stateError)) || judge(err) == hopeless:
 			return 0, fmt.Errorf("campaign for %s: %w", e.config.Name, err)
 		}
-		last = err
+		last = e.c.why(ctx, err)
 		if e.config.Trouble != nil {
-			e.config.Trouble(err)
+			e.config.Trouble(last)
 		}
 		wait = rest(ctx, wait)
 	}
@@ -176,8 +177,10 @@ func (e *Election) attempt(ctx context.Context) (lease.Token, error) {
 // request bounds one request, so that a campaign asks another member when one does
 // not answer.
 func (e *Election) request(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, e.config.TTL/2)
+	return context.WithTimeout(ctx, min(e.config.TTL/2, mostRequest))
 }
+
+const mostRequest = 10 * time.Second
 
 // read reads the key from a quorum, and returns the revision at which it was so.
 // Without the key, kv is nil.
@@ -258,29 +261,61 @@ func (e *Election) current(t lease.Token) clientv3.LeaseID {
 	return e.id
 }
 
-// Renew keeps the lease alive and then makes sure that the key is still t's.
+// Renew keeps the lease alive and then makes sure that the key is still t's. When that
+// could not be read the last time, it is read first: who cannot know that it holds the
+// lease must not keep it from others.
 func (e *Election) Renew(ctx context.Context, t lease.Token) (time.Duration, error) {
 	id := e.current(t)
 	if id == 0 {
 		return 0, fmt.Errorf("renew %s: %w", e.config.Name, lease.ErrLost)
 	}
-	ttl, err := e.c.keepAlive(ctx, id)
-	if err != nil {
+	fail := func(err error) (time.Duration, error) {
 		if judge(err) == gone {
 			return 0, fmt.Errorf("renew %s: %w: %v", e.config.Name, lease.ErrLost, err)
 		}
 		return 0, fmt.Errorf("renew %s: %w", e.config.Name, err)
 	}
+	if e.see(nil) {
+		if err := e.check(ctx, t, id); err != nil {
+			return fail(err)
+		}
+	}
+	ttl, err := e.c.keepAlive(ctx, id)
+	if err != nil {
+		return fail(err)
+	}
+	err = e.check(ctx, t, id)
+	blind := err != nil && !errors.Is(err, lease.ErrLost)
+	e.see(&blind)
+	if err != nil {
+		return fail(err)
+	}
+	return ttl, nil
+}
+
+// see returns whether the last renewal was blind, and notes whether this one is.
+func (e *Election) see(now *bool) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	was := e.blind
+	if now != nil {
+		e.blind = *now
+	}
+	return was
+}
+
+// check reads that the key is t's and lives by lease id. That it is not is ErrLost.
+func (e *Election) check(ctx context.Context, t lease.Token, id clientv3.LeaseID) error {
 	kv, _, err := e.read(ctx)
 	switch {
 	case err != nil:
-		return 0, fmt.Errorf("renew %s: %w", e.config.Name, err)
+		return err
 	case kv == nil:
-		return 0, fmt.Errorf("renew %s: %w: nobody holds it", e.config.Name, lease.ErrLost)
+		return fmt.Errorf("%w: nobody holds it", lease.ErrLost)
 	case lease.Token(kv.CreateRevision) != t || clientv3.LeaseID(kv.Lease) != id:
-		return 0, fmt.Errorf("renew %s: %w: token %d holds it", e.config.Name, lease.ErrLost, kv.CreateRevision)
+		return fmt.Errorf("%w: token %d holds it", lease.ErrLost, kv.CreateRevision)
 	}
-	return ttl, nil
+	return nil
 }
 
 // Release gives the lease up, if t has it. From then on it is not gone on with: if

@@ -20,7 +20,8 @@ type Config struct {
 	Name    string
 	Members map[string]string // the members' peer addresses, host:port, by name
 
-	Quota int64 // bytes of data that it takes; 0 for etcd's own 2 GiB
+	Quota    int64 // bytes of data that it takes; 0 for etcd's own 2 GiB
+	HashCost uint  // of passwords, as bcrypt counts; 0 for etcd's own 10
 
 	// Files for TLS with clients; "" for none. With Authority clients need a
 	// certificate that is signed by it.
@@ -67,6 +68,9 @@ func (c Config) embed() (*embed.Config, error) {
 	}
 	ec := embed.NewConfig()
 	ec.Dir, ec.LogLevel, ec.QuotaBackendBytes = c.Dir, "panic", c.Quota
+	if c.HashCost != 0 {
+		ec.BcryptCost = c.HashCost
+	}
 	at := url.URL{Scheme: "http", Host: c.Client}
 	if c.Certificate != "" {
 		at.Scheme = "https"

@@ -27,7 +27,7 @@ const patience = 2 * time.Minute
 // program, started again with a part to play.
 const partVariable = "ETCDNODE_TEST_PART"
 
-var parts = map[string]func(arg string){"node": playNode}
+var parts = map[string]func(arg string){"node": playNode, "agent": playAgent, "writer": playWriter}
 
 func TestMain(m *testing.M) {
 	name, arg, ok := strings.Cut(os.Getenv(partVariable), " ")
@@ -240,10 +240,23 @@ func (r *rig) endpoints() []string {
 	return es
 }
 
+// direct are the nodes' without wires.
+func (r *rig) direct() []string {
+	var es []string
+	for _, c := range r.configs {
+		es = append(es, r.scheme+c.Client)
+	}
+	return es
+}
+
 // dial makes a client.
-func dial(t *testing.T, endpoints []string) *etcd.Cluster {
+func dial(t *testing.T, endpoints []string, edit ...func(*etcd.Config)) *etcd.Cluster {
 	t.Helper()
-	c, err := etcd.Dial(etcd.Config{Endpoints: endpoints})
+	config := etcd.Config{Endpoints: endpoints}
+	for _, f := range edit {
+		f(&config)
+	}
+	c, err := etcd.Dial(config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,16 +9,18 @@ import (
 )
 
 // wire is a way to a node that can be made worse: cut, so that connections end and
-// none begin, deaf, so that they stay and nothing comes through, and slow.
+// none begin, deaf, so that they stay and nothing comes through, mute, so that only answers do not
+// come through, and slow.
 type wire struct {
 	to   string
 	l    net.Listener
 	wait sync.WaitGroup
 
 	mu    sync.Mutex // guards what follows
-	cond  *sync.Cond // of deaf and over
+	cond  *sync.Cond // of what stops bytes
 	cut   bool
 	deaf  bool
+	mute  bool
 	over  bool
 	delay time.Duration
 	conns map[net.Conn]bool
@@ -61,6 +63,7 @@ func (w *wire) set(f func()) {
 
 func (w *wire) Cut(v bool)            { w.set(func() { w.cut = v }) }
 func (w *wire) Deaf(v bool)           { w.set(func() { w.deaf = v }) }
+func (w *wire) Mute(v bool)           { w.set(func() { w.mute = v }) }
 func (w *wire) Delay(d time.Duration) { w.set(func() { w.delay = d }) }
 
 // hangUp ends all connections. The caller holds w.mu.
@@ -120,15 +123,15 @@ func (w *wire) carry(c net.Conn) {
 			defer func() { done <- struct{}{} }()
 			defer way[0].Close()
 			defer way[1].Close()
-			w.copy(way[1], way[0])
+			w.copy(way[1], way[0], way[0] == n)
 		}()
 	}
 	<-done
 	<-done
 }
 
-// copy carries what comes, late and only while the wire is not deaf.
-func (w *wire) copy(to io.Writer, from io.Reader) {
+// copy carries what comes, late and only while the wire lets it.
+func (w *wire) copy(to io.Writer, from io.Reader, answers bool) {
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buf)
@@ -136,7 +139,7 @@ func (w *wire) copy(to io.Writer, from io.Reader) {
 			return
 		}
 		w.mu.Lock()
-		for w.deaf && !w.over && !w.cut {
+		for (w.deaf || w.mute && answers) && !w.over && !w.cut {
 			w.cond.Wait()
 		}
 		delay := w.delay
