@@ -54,7 +54,7 @@ func run(ctx context.Context, bin string, runs int, only string, short bool) err
 		return err
 	}
 	defer os.RemoveAll(dir)
-	r := runner{bin: bin, dir: dir}
+	r := runner{bin: bin, dir: dir, patient: !short}
 	var rows []row
 	for _, w := range ways {
 		if !strings.Contains(w.name, only) {

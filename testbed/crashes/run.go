@@ -27,6 +27,8 @@ const (
 // outcome is what became of one crash.
 type outcome struct {
 	contained bool          // the same process serves on
+	draining  bool          // and says that it is to be given no more work
+	renewed   bool          // and was replaced by itself
 	failed    int           // requests of others that got no answer
 	gap       time.Duration // the longest time between two answers to others
 	ended     string        // how the process has ended, as far as the harness is its parent
@@ -34,7 +36,10 @@ type outcome struct {
 	said      string        // the end of the server's standard error
 }
 
-type runner struct{ bin, dir string }
+type runner struct {
+	bin, dir string
+	patient  bool // wait for what is draining to end: ten seconds
+}
 
 // perform has a new server crash, and watches what becomes of it.
 func (r runner) perform(ctx context.Context, w way, s setting) (o outcome, err error) {
@@ -78,10 +83,19 @@ func (r runner) perform(ctx context.Context, w way, s setting) (o outcome, err e
 		return o, fmt.Errorf("after the crash: %w:\n%s", err, srv.said())
 	}
 	o.failed, o.gap = poll.end(begun, time.Now())
-	if now, err := srv.up(ctx, 0); o.contained && (err != nil || now != before) {
-		o.contained = false
+	if !o.contained {
+		return o, nil
 	}
-	return o, nil
+	if now, err := srv.up(ctx, 0); err != nil || now != before {
+		o.contained = false
+		return o, nil
+	}
+	status, err := srv.get(ctx, "/ready")
+	if o.draining = status == http.StatusServiceUnavailable; err == nil && r.patient && o.draining {
+		_, err = srv.up(ctx, before)
+		o.renewed = err == nil
+	}
+	return o, err
 }
 
 // server is a server that is started again when it has ended.
@@ -203,16 +217,21 @@ func (srv *server) up(ctx context.Context, not int) (int, error) {
 
 // crash asks for a crash. It reports whether that was answered: contained.
 func (srv *server) crash(ctx context.Context, way string) bool {
-	req, err := http.NewRequestWithContext(ctx, "GET", srv.url+"/crash?way="+way, nil)
+	status, err := srv.get(ctx, "/crash?way="+way)
+	return err == nil && status == http.StatusInternalServerError
+}
+
+// get returns the status that the server answers with.
+func (srv *server) get(ctx context.Context, path string) (status int, err error) {
+	req, err := http.NewRequestWithContext(ctx, "GET", srv.url+path, nil)
 	if err != nil {
-		return false
+		return 0, err
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return false
+		return 0, err
 	}
-	defer resp.Body.Close()
-	return resp.StatusCode == http.StatusInternalServerError
+	return resp.StatusCode, resp.Body.Close()
 }
 
 // poller is another client, that asks again and again.

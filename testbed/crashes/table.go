@@ -28,6 +28,9 @@ func (r row) became() string {
 		if o.contained {
 			what = "contained"
 		}
+		if o.renewed {
+			what = "contained, drained"
+		}
 		if !slices.Contains(all, what) {
 			all = append(all, what)
 		}
@@ -52,6 +55,9 @@ func (r row) wrong() []string {
 			complain("it was not contained")
 		case contained && o.failed > 0:
 			complain("it was contained, and others have noticed it")
+		}
+		if o.contained && o.draining != r.way.drains {
+			complain("it was contained, and whether it drains is %v", o.draining)
 		}
 		if want := r.way.ends; !contained && r.setting != supervised && o.ended != want {
 			complain("it has ended with %q, want %q", o.ended, want)
@@ -100,7 +106,7 @@ func table(out io.Writer, rows []row) (wrong int) {
 	fmt.Fprintln(w, "way\tsetting\twhat became of it\twithout service\tothers failed\tthe dump says")
 	for _, r := range rows {
 		without := "no"
-		if r.became() != "contained" {
+		if !strings.HasPrefix(r.became(), "contained") {
 			without = r.gap().Round(time.Millisecond).String()
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\n", r.way.what, r.setting, r.became(), without, r.failed(), r.says())

@@ -37,6 +37,7 @@ func TestWhatIsWrongIsTold(t *testing.T) {
 		"contained all the same": {contained, bare, outcome{contained: true}, "it was contained"},
 		"noticed":                {contained, guarded, outcome{contained: true, failed: 1}, "it was contained, and others have noticed it"},
 		"another end":            {fatally, bare, outcome{ended: "signal: killed"}, `it has ended with "signal: killed", want "exit status 2"`},
+		"drains":                 {contained, guarded, outcome{contained: true, draining: true}, "it was contained, and whether it drains is true"},
 		"no dump":                {fatally, supervised, outcome{}, `no dump says "map"`},
 	} {
 		t.Run(name, func(t *testing.T) {

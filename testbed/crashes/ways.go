@@ -8,6 +8,7 @@ type way struct {
 	what      string
 	outside   syscall.Signal // is sent from here, instead of asking the server; 0 if it is asked
 	contained bool           // by guards
+	drains    bool           // and then the program is to end soon
 	ends      string         // how it ends the process, where it is not contained
 	dump      string         // a regular expression of what the dump says, "" if there is nobody who could make one
 }
@@ -25,9 +26,9 @@ var ways = []way{
 	{name: "panic", what: "explicit panic", contained: true, ends: fatal, dump: "this cannot be"},
 	{name: "library", what: "panic in a library's goroutine", ends: fatal, dump: "nobody waits for this"},
 	{name: "mapping", what: "truncated mapping, SIGBUS", contained: true, ends: fatal, dump: "mapping|fault|invalid memory address"},
-	{name: "cnull", what: "C: null pointer", contained: true, ends: fatal, dump: "SIGSEGV"},
-	{name: "cfree", what: "C: double free", contained: true, ends: fatal, dump: "SIGABRT"},
-	{name: "cabort", what: "C: abort", contained: true, ends: fatal, dump: "SIGABRT"},
+	{name: "cnull", what: "C: null pointer", contained: true, drains: true, ends: fatal, dump: "SIGSEGV"},
+	{name: "cfree", what: "C: double free", contained: true, drains: true, ends: fatal, dump: "SIGABRT"},
+	{name: "cabort", what: "C: abort", contained: true, drains: true, ends: fatal, dump: "SIGABRT"},
 	{name: "recursion", what: "unbounded recursion", ends: fatal, dump: "stack overflow"},
 	{name: "mapwrite", what: "concurrent map writes", ends: fatal, dump: "concurrent map writes"},
 	{name: "memory", what: "out of memory under a limit", ends: fatal, dump: "out of memory|cannot allocate|pthread_create failed"},
