@@ -4,12 +4,13 @@ import (
 	"time"
 )
 
-// Bounds of the budget: how much of it can be saved up, and what an errand is charged
-// that has hung, which is no work of the disk's: when the disk answers again, that is to
-// be seen. And of how many directories the disk is remembered.
+// Bounds of the budget: how much of it can be saved up, and what an errand is charged at
+// most. One that has hung is no work of the disk's, and a disk of which each takes 20 ms
+// is to be tried each five seconds all the same: that is one of all that the program does
+// there in that time. And of how many directories the disk is remembered.
 const (
 	maxSaved    = 20 * time.Millisecond
-	ofHung      = 10 * time.Millisecond
+	maxCharge   = 5 * time.Millisecond
 	maxRemember = 1024
 )
 
@@ -47,9 +48,9 @@ func (b *budget) begin() int64 {
 }
 
 // took charges an errand what it has taken beyond what it was charged when it began.
-func (b *budget) took(ns, charged int64, hung bool) {
-	if hung && ns > int64(ofHung) {
-		ns = int64(ofHung)
+func (b *budget) took(ns, charged int64) {
+	if ns > int64(maxCharge) {
+		ns = int64(maxCharge)
 	}
 	b.saved -= ns - charged
 	b.usual += (ns - b.usual) / 4

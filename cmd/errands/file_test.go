@@ -94,6 +94,10 @@ func TestUnable(t *testing.T) {
 	p.ask("close")
 	p.says("closed")
 	want(t, do(t, h, byFD(event.DoSync, name)), event.Unable, "", "is closed")
+	other := file(t, dir, "other") // what is suspected is tried where the file is by its name
+	again := byFD(event.DoSync, other)
+	again.Again = true
+	want(t, do(t, h, again), event.Done, "", "")
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}

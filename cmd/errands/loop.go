@@ -337,6 +337,10 @@ func (l *loop) task(e event.Errand) (task, error) {
 	}
 	if m.FD >= 0 && !l.alone {
 		link, err := l.link(m.FD)
+		if err != nil && e.Again && filepath.IsAbs(m.Path) {
+			// Who has got an error often closes the file: then it is its name that counts.
+			return t, nil
+		}
 		if err != nil {
 			return t, err
 		}
@@ -403,7 +407,7 @@ func (l *loop) over(r *running, e ended) {
 		l.held.note(r, e.When)
 	}
 	if r.budget != nil {
-		r.budget.took(e.Took, r.charged, r.told)
+		r.budget.took(e.Took, r.charged)
 		l.h.count(func(c *Counts) { c.DiskTime += time.Duration(e.Took) })
 	}
 	if r.mute {
