@@ -23,7 +23,7 @@ BESIDE      := cmd etcd
 START   := $(shell date +%s)
 section = @printf '\n== %s (%d s after the start)\n' "$(1)" $$(( $$(date +%s) - $(START) ))
 
-.PHONY: help build rig demo test quick vet fuzz testbed mimics crashes controls kernels soak bench buildcost tidy oops cputime arm64 clean observe-table observe-healthy observe-unchanged
+.PHONY: help build rig demo test quick vet fuzz testbed mimics crashes controls kernels soak bench buildcost tidy oops cputime pauses arm64 clean observe-table observe-healthy observe-unchanged
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 20
@@ -147,6 +147,12 @@ tidy: ## go mod tidy, every module
 		cp $(BIN)/tidy.sum $$m/go.sum; \
 	done
 	for m in testbed testbed/*/ testbed/kernels/program; do if [ -f $$m/go.mod ]; then (cd $$m && GOWORK=off go mod tidy); fi; done
+
+pauses: ## pauses of every kind made for real, a hundred times each: 95 named right and none wrong (Linux, root; not in CI)
+	@mkdir -p $(BIN)
+	go test -c -o $(BIN)/pause.test ./pause
+	$(BIN)/pause.test -test.run RealPauses -test.v -test.timeout 3h -rounds 100 $(PAUSES)
+	$(BIN)/pause.test -test.run '^$$' -test.bench . -test.benchtime 1x
 
 oops: ## real kernel oopses in a virtual machine: lifesign inside must tell in 100 ms (Debian, root; not in CI)
 	@mkdir -p $(BIN)

@@ -27,6 +27,7 @@ var layers = map[string]int{
 	"internal/tell":      1,
 	"internal/threads":   1,
 	"lease":              1,
+	"pause":              1,
 
 	"cmd/kernel":      2,
 	"cmd/load":        2,
