@@ -167,7 +167,7 @@ func TestClocks(t *testing.T) {
 func TestNameOfAnything(t *testing.T) {
 	r := rand.New(rand.NewSource(1))
 	seen := map[Kind]int{}
-	for i := 0; i < 200000; i++ {
+	for i := 0; i < 30000; i++ {
 		g, earlier, before, after := scene()
 		some := func() int64 {
 			if r.Intn(2) == 0 {

@@ -139,7 +139,7 @@ func write(t *testing.T, name, text string) {
 	}
 }
 
-// mount returns where cgroup v2 is: alone, or beside version 1.
+// unified returns where cgroup v2 is: alone, or beside version 1.
 func unified() string {
 	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err == nil {
 		return ""
@@ -194,6 +194,21 @@ var ways = []way{
 			})
 		}
 	}},
+	{"freezer, version 1 where there is one", Frozen, stretch / 2, nil, func(t *testing.T) round {
+		hierarchy, file, freeze, thaw := unified(), "cgroup.freeze", "1", "0"
+		if _, err := os.Stat("/sys/fs/cgroup/freezer"); err == nil {
+			hierarchy, file, freeze, thaw = "freezer", "freezer.state", "FROZEN", "THAWED"
+		}
+		g := group(t, hierarchy)
+		s := start(t, g)
+		return func() []Pause {
+			return s.deed("nothing", func() {
+				write(t, filepath.Join(g, file), freeze)
+				time.Sleep(stretch)
+				write(t, filepath.Join(g, file), thaw)
+			})
+		}
+	}},
 	{"CPU quota", Throttled, 20 * time.Millisecond, []Kind{Late}, func(t *testing.T) round {
 		s := start(t, quota(t))
 		return func() []Pause { return s.deed("burn 1s", nil) }
@@ -237,6 +252,7 @@ func quota(t *testing.T) string {
 		write(t, filepath.Join(g, "cpu.cfs_quota_us"), "60000")
 		return g
 	}
+	write(t, "/sys/fs/cgroup/cgroup.subtree_control", "+cpu")
 	g := group(t, "")
 	write(t, filepath.Join(g, "cpu.weight"), "10000")
 	write(t, filepath.Join(g, "cpu.max"), "60000 200000")
@@ -287,11 +303,11 @@ func hog(d time.Duration) {
 	}
 }
 
-// disk is a file system on a device that may be read so many times a second.
+// disk is a device that may be read so many times a second.
 func disk(t *testing.T, reads int) round {
 	t.Helper()
 	dir := t.TempDir()
-	image, mnt := filepath.Join(dir, "image"), filepath.Join(dir, "mnt")
+	image := filepath.Join(dir, "image")
 	run := func(name string, args ...string) string {
 		t.Helper()
 		cmd := exec.Command(name, args...)
@@ -303,20 +319,22 @@ func disk(t *testing.T, reads int) round {
 		return strings.TrimSpace(string(out))
 	}
 	run("/bin/sh", "-c", "head -c 67108864 /dev/urandom > "+image)
-	f, err := os.OpenFile(image, os.O_RDWR|os.O_SYNC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.Close()
 	loop := run("/bin/sh", "-c", "losetup --direct-io=off --show -f "+image)
 	t.Cleanup(func() { run("/bin/sh", "-c", "losetup -d "+loop) })
-	_ = mnt
 	number, err := os.ReadFile("/sys/block/" + filepath.Base(loop) + "/dev")
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := group(t, "blkio")
-	write(t, filepath.Join(g, "blkio.throttle.read_iops_device"), strings.TrimSpace(string(number))+" "+strconv.Itoa(reads))
+	device, most := strings.TrimSpace(string(number)), strconv.Itoa(reads)
+	var g string
+	if _, err := os.Stat("/sys/fs/cgroup/blkio"); err == nil {
+		g = group(t, "blkio")
+		write(t, filepath.Join(g, "blkio.throttle.read_iops_device"), device+" "+most)
+	} else {
+		write(t, "/sys/fs/cgroup/cgroup.subtree_control", "+io")
+		g = group(t, "")
+		write(t, filepath.Join(g, "io.max"), device+" riops="+most)
+	}
 	s := start(t, g)
 	return func() []Pause {
 		// What the last round has read must be read again.
