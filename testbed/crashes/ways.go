@@ -30,7 +30,7 @@ var ways = []way{
 	{name: "cfree", what: "C: double free", contained: true, drains: true, ends: fatal, dump: "SIGABRT"},
 	{name: "cabort", what: "C: abort", contained: true, drains: true, ends: fatal, dump: "SIGABRT"},
 	{name: "recursion", what: "unbounded recursion", ends: fatal, dump: "stack overflow"},
-	{name: "mapwrite", what: "concurrent map writes", ends: fatal, dump: "concurrent map writes"},
+	{name: "mapwrite", what: "concurrent map writes", ends: fatal, dump: "concurrent map"},
 	{name: "memory", what: "out of memory under a limit", ends: fatal, dump: "out of memory|cannot allocate|pthread_create failed"},
 	{name: "exit", what: "os.Exit(3)", ends: "exit status 3", dump: "status 3"},
 	{name: "kill", what: "SIGKILL from outside", outside: syscall.SIGKILL, ends: "signal: killed", dump: "SIGKILL|killed"},
