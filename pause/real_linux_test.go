@@ -242,6 +242,42 @@ var ways = []way{
 	{"a disk that stands", Disk, 100 * time.Millisecond, nil, func(t *testing.T) round { return disk(t, 3) }},
 }
 
+// manyWays are made with many rounds only, since they change the whole machine.
+var manyWays = []way{
+	{"swap", Swapping, 10 * time.Millisecond, []Kind{Late}, func(t *testing.T) round {
+		s := start(t, swapping(t))
+		s.deed("swap 100ms", nil)
+		return func() []Pause { return s.deed("swap 2s", nil) }
+	}},
+}
+
+// swapping is a control group that may have less memory than its program goes through,
+// on a machine that swaps to compressed memory.
+func swapping(t *testing.T) string {
+	t.Helper()
+	run := func(script string) string {
+		t.Helper()
+		out, err := exec.Command("/bin/sh", "-c", "PATH=$PATH:/usr/sbin:/sbin; "+script).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v: %s", script, err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	id := run("cat /sys/class/zram-control/hot_add")
+	t.Cleanup(func() { run("echo " + id + " > /sys/class/zram-control/hot_remove") })
+	run("echo 512M > /sys/block/zram" + id + "/disksize && mkswap /dev/zram" + id + " && swapon /dev/zram" + id)
+	t.Cleanup(func() { run("swapoff /dev/zram" + id) })
+	if _, err := os.Stat("/sys/fs/cgroup/memory"); err == nil {
+		g := group(t, "memory")
+		write(t, filepath.Join(g, "memory.limit_in_bytes"), "128M")
+		return g
+	}
+	write(t, "/sys/fs/cgroup/cgroup.subtree_control", "+memory")
+	g := group(t, "")
+	write(t, filepath.Join(g, "memory.max"), "128M")
+	return g
+}
+
 // quota is a control group with three tenths of a processor.
 func quota(t *testing.T) string {
 	t.Helper()
@@ -390,7 +426,11 @@ func among(k Kind, list []Kind) bool {
 // machine is so loaded that starvation is the truth is not this test's to say. Many
 // rounds (make pauses) are held to the promise.
 func TestRealPauses(t *testing.T) {
-	for _, w := range ways {
+	all := ways
+	if *rounds > 20 {
+		all = append(all, manyWays...)
+	}
+	for _, w := range all {
 		w := w
 		if !strings.Contains(w.name, *only) {
 			continue

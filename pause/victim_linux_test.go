@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math/rand"
 	"os"
 	"runtime"
 	"strings"
@@ -92,6 +93,8 @@ func deed(word []string) {
 		stacks()
 	case "gcwork":
 		gcWork(duration(word[1]))
+	case "swap":
+		swap(duration(word[1]))
 	case "fault":
 		fault(word[1], duration(word[2]))
 	}
@@ -213,6 +216,34 @@ func gcWork(d time.Duration) {
 				grow(12)
 			}
 		}()
+	}
+	wg.Wait()
+}
+
+var large []byte
+
+// swap goes through more memory than the control group may have.
+func swap(d time.Duration) {
+	const size, page = 300 << 20, 4096
+	if large == nil {
+		m, err := syscall.Mmap(-1, 0, size, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+		if err != nil {
+			panic(err)
+		}
+		syscall.Madvise(m, 15) // MADV_NOHUGEPAGE
+		rand.New(rand.NewSource(1)).Read(m)
+		large = m
+	}
+	var wg sync.WaitGroup
+	until := time.Now().Add(d)
+	for i := 0; i < 2*runtime.GOMAXPROCS(0); i++ {
+		wg.Add(1)
+		go func(i int) {
+			defer wg.Done()
+			for at := i * 7919 * page; time.Now().Before(until); at += 104729 * page {
+				large[at%size]++
+			}
+		}(i)
 	}
 	wg.Wait()
 }
