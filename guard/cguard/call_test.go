@@ -289,6 +289,18 @@ func TestThreadsOfC(t *testing.T) {
 	}
 }
 
+// TestForkedChildrenDie has C fork, and the child crash: it must not come back into a
+// Go that has but one thread left.
+func TestForkedChildrenDie(t *testing.T) {
+	var status int32
+	if err := cguard.Call(faulty.Fork, unsafe.Pointer(&status)); err != nil {
+		t.Errorf("the child's crash was the parent's: %v", err)
+	}
+	if w := syscall.WaitStatus(status); !w.Signaled() || w.Signal() != syscall.SIGSEGV {
+		t.Errorf("the child has ended with %#x", status)
+	}
+}
+
 // TestTheSignalMaskIsRestored has C block signals and crash.
 func TestTheSignalMaskIsRestored(t *testing.T) {
 	runtime.LockOSThread()

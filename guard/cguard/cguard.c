@@ -43,7 +43,9 @@ static __thread struct {
 static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 enum { SIGNALS = sizeof signals / sizeof signals[0] };
 
-static struct sigaction before[NSIG]; /* written by cguard_install, before the handler is in place */
+/* Written by cguard_install, before the handler is in place. */
+static struct sigaction before[NSIG];
+static pid_t process;
 
 /* The registers that are needed, of the two processors. */
 #if defined(__x86_64__)
@@ -100,6 +102,14 @@ static int handling(ucontext_t *u)
 	       sp_of(u) - (uintptr_t)u->uc_stack.ss_sp < u->uc_stack.ss_size;
 }
 
+/* die ends the process by sig, once the handler has returned: a fault comes again by itself. */
+static void die(int sig, siginfo_t *info)
+{
+	signal(sig, SIG_DFL);
+	if (info->si_code <= 0)
+		raise(sig);
+}
+
 /* pass gives a signal to who had it before, which is Go. */
 static void pass(int sig, siginfo_t *info, void *context)
 {
@@ -109,9 +119,7 @@ static void pass(int sig, siginfo_t *info, void *context)
 	} else if (old->sa_handler == SIG_IGN && info->si_code <= 0) {
 		return;
 	} else if (old->sa_handler == SIG_DFL || old->sa_handler == SIG_IGN) {
-		signal(sig, SIG_DFL);
-		if (info->si_code <= 0)
-			raise(sig); /* comes once the handler has returned; a fault comes again by itself */
+		die(sig, info);
 	} else {
 		old->sa_handler(sig);
 	}
@@ -168,6 +176,10 @@ static void handler(int sig, siginfo_t *info, void *context)
 	struct call *c = self.inside;
 	if (self.walking != NULL && info->si_code > 0)
 		siglongjmp(*self.walking, 1);
+	if (c != NULL && getpid() != process) { /* a child that the code has forked: there is no Go to go back to */
+		die(sig, info);
+		return;
+	}
 	if (c == NULL || handling(u) || !own(sig, info, u)) {
 		pass(sig, info, context);
 		return;
@@ -286,6 +298,7 @@ static _Unwind_Reason_Code stop(struct _Unwind_Context *context, void *arg) { re
 int cguard_install(void)
 {
 	struct sigaction ours;
+	process = getpid();
 	_Unwind_Backtrace(stop, NULL); /* what the first one loads must not be loaded by a handler */
 	memset(&ours, 0, sizeof ours);
 	ours.sa_sigaction = handler;

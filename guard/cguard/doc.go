@@ -27,7 +27,7 @@
 // Everything else goes to where it went before, which is Go: the same signals sent from
 // outside or by another thread; faults in Go, which stay panics, also in Go that the C code
 // has called; C code that is called without this package, also by such Go; threads that the
-// C code has started. _exit, seccomp and SIGKILL end the process as ever. A crash that
+// C code has started, and children that it has forked. _exit, seccomp and SIGKILL end the process as ever. A crash that
 // damages memory which is not its own and goes on is no crash yet: what it has
 // overwritten, nobody can know.
 //

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "_cgo_export.h"
@@ -167,6 +168,17 @@ void faulty_crashing_thread(void *arg)
 	pthread_t t;
 	if (pthread_create(&t, NULL, crashes, NULL) == 0)
 		pthread_join(t, NULL);
+}
+
+/* A child crashes; how it has ended is stored in what arg points to. */
+void faulty_fork(void *arg)
+{
+	pid_t child = fork();
+	if (child == 0) {
+		*null = 1;
+		_exit(0);
+	}
+	waitpid(child, arg, 0);
 }
 
 static void *sends(void *to)

@@ -21,6 +21,7 @@ void faulty_spin(void *);
 void faulty_back(void *);
 void faulty_back_null(void *);
 void faulty_other_thread(void *);
+void faulty_fork(void *);
 void faulty_locked(void *);
 void faulty_thread(void *);
 void faulty_crashing_thread(void *);

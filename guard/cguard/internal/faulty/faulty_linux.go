@@ -40,6 +40,7 @@ var (
 
 	Locked         Fault = C.faulty_locked          // with a lock held, see Busy
 	Thread         Fault = C.faulty_thread          // as Back, by a thread that C has made
+	Fork           Fault = C.faulty_fork            // a child crashes, whose wait status is put into the int32 that its argument points to
 	CrashingThread Fault = C.faulty_crashing_thread // a thread that C has made crashes
 )
 
