@@ -144,7 +144,12 @@ func (d *dumper) target(r dump.Reason) takes.Target {
 // moment. It is not stopped: nothing that could happen to lifesign may leave a program
 // that dies standing.
 func (d *dumper) die() {
-	d.learn()
+	d.mu.Lock()
+	known := d.known
+	d.mu.Unlock()
+	if known == nil { // what is learnt now is what is left
+		d.learn()
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), takeTime)
 	defer cancel()
 	taken, err := takes.Take(ctx, d.target(dump.Reason{Kind: dump.Ended}), takes.Options{Run: true})

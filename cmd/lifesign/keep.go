@@ -10,12 +10,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	driver "github.com/lifesign-go/lifesign/cmd/supervise"
 
 	"github.com/lifesign-go/lifesign/cmd/observe"
+	"github.com/lifesign-go/lifesign/event"
 	"github.com/lifesign-go/lifesign/internal/supervise"
 )
 
@@ -147,13 +149,15 @@ func (o runOptions) keepProgram(argv []string, tell *reporter, mimics bool) (sta
 		if err := os.MkdirAll(k.dumps, 0o700); err != nil {
 			return 0, fmt.Errorf("-dumps: %w", err)
 		}
-		env = append(env, dumpsVar+"="+k.dumps)
 	}
 	d := driver.New(driver.Config{
 		Argv: argv, Env: env, Policy: policy, Launch: []string{self, launchCommand}, Listen: o.keep.listen, Ready: o.keep.ready, State: o.keep.state,
 		Watch: k.watch, Dump: k.dump, Say: tell.say, Heed: func(sig syscall.Signal) bool { return fromTerminal(sig) },
 	})
-	tell.act = d.Finding
+	tell.act = func(f event.Finding) {
+		k.dumper.Load().finding(f)
+		d.Finding(f)
+	}
 	signals := catchSignals()
 	defer signals.stop()
 	go func() {
@@ -164,10 +168,6 @@ func (o runOptions) keepProgram(argv []string, tell *reporter, mimics bool) (sta
 	return d.Run()
 }
 
-// dumpsVar names the environment variable by which a program is told where to keep
-// dumps of crashes that it contains itself.
-const dumpsVar = "LIFESIGN_DUMPS"
-
 // keeper makes the watch of each run. It is used by the driver's goroutine.
 type keeper struct {
 	argv   []string
@@ -175,6 +175,7 @@ type keeper struct {
 	mimics bool
 	dumps  string
 	now    *watched
+	dumper atomic.Pointer[dumper] // of the run that is now; of others' goroutines, too
 }
 
 // watch returns the watch of the next run, or of process adopt, which runs already.
@@ -184,8 +185,7 @@ func (k *keeper) watch(adopt int) (driver.Watcher, error) {
 		if err != nil {
 			return nil, err
 		}
-		k.now = &watched{agent: a, keeper: k}
-		return k.now, nil
+		return k.watched(a)
 	}
 	p, err := observe.AdoptPage(adopt)
 	if err != nil {
@@ -199,7 +199,17 @@ func (k *keeper) watch(adopt int) (driver.Watcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	k.now = &watched{agent: a, keeper: k}
+	return k.watched(a)
+}
+
+func (k *keeper) watched(a *agent) (driver.Watcher, error) {
+	d, err := newDumper(k.dumps, k.tell.say)
+	if err != nil {
+		a.close()
+		return nil, err
+	}
+	k.now = &watched{agent: a, keeper: k, dumper: d}
+	k.dumper.Store(d)
 	return k.now, nil
 }
 
@@ -207,29 +217,40 @@ func (k *keeper) watch(adopt int) (driver.Watcher, error) {
 type watched struct {
 	agent  *agent
 	keeper *keeper
+	dumper *dumper
 	begun  bool
 }
 
 func (w *watched) Prepare() (env []string, release func(), err error) {
-	e, release, err := w.agent.page.Inherit()
+	e, pageDone, err := w.agent.page.Inherit()
 	if err != nil {
 		return nil, nil, err
 	}
+	more, dumpDone, err := w.dumper.prepare()
+	if err != nil {
+		pageDone()
+		return nil, nil, err
+	}
 	w.agent.page.Tick()
-	return []string{e}, release, nil
+	return append([]string{e}, more...), func() { pageDone(); dumpDone() }, nil
 }
 
 func (w *watched) Watch(pid int) {
 	w.begun = true
 	w.agent.begin(w.keeper.argv[0], pid)
+	w.dumper.begin(pid, w.agent.page)
 }
 
 func (w *watched) Ended(pid int, e supervise.Exit) {
 	w.stop()
+	if e.Crash() {
+		w.dumper.ended(e.String(), e.Signal)
+	}
 }
 
 func (w *watched) Close() {
 	w.stop()
+	w.dumper.close()
 	w.agent.close()
 }
 
@@ -242,7 +263,5 @@ func (w *watched) stop() {
 
 // dump keeps what can be seen of the program in a file.
 func (k *keeper) dump(pid int, why string) {
-	if k.dumps == "" {
-		return
-	}
+	k.dumper.Load().stuck(why)
 }
