@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
-	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 	"google.golang.org/grpc/codes"
@@ -124,36 +123,6 @@ func (c *Cluster) grant(ctx context.Context, ttl time.Duration) (clientv3.LeaseI
 		return 0, fmt.Errorf("grant a lease: %w", err)
 	}
 	return resp.ID, nil
-}
-
-// keepAlive sends one renewal and returns how long the lease lasts from when etcd saw
-// it. The client's own KeepAliveOnce tries again without a pause while etcd is
-// down; when to try again is here the lease's to say.
-func (c *Cluster) keepAlive(ctx context.Context, id clientv3.LeaseID) (time.Duration, error) {
-	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
-	defer cancel() // ends the stream
-	fail := func(err error) error {
-		return fmt.Errorf("keep lease %x alive: %w", int64(id), clientv3.ContextError(ctx, err))
-	}
-	stream, err := etcdserverpb.NewLeaseClient(c.client.ActiveConnection()).LeaseKeepAlive(ctx)
-	if err != nil {
-		return 0, fail(err)
-	}
-	if err := stream.Send(&etcdserverpb.LeaseKeepAliveRequest{ID: int64(id)}); err != nil {
-		// Why it was not sent is what receiving says.
-		if _, e := stream.Recv(); e != nil {
-			err = e
-		}
-		return 0, fail(err)
-	}
-	resp, err := stream.Recv()
-	if err != nil {
-		return 0, fail(err)
-	}
-	if resp.TTL <= 0 {
-		return 0, fail(rpctypes.ErrLeaseNotFound) // that is how etcd says it on this stream
-	}
-	return time.Duration(resp.TTL) * time.Second, nil
 }
 
 // revoke ends a lease and with it its keys. That there is none any more is no error.

@@ -54,7 +54,4 @@
 // Every type here may be used by any number of goroutines. Renewals do not go through
 // consensus in etcd, and its clocks may stop as others do: what closes the window is
 // the fence, whose transactions etcd checks in the step in which it makes them.
-//
-// With authentication, etcd's client logs in anew for each renewal, which costs the
-// server a password hash.
 package etcd

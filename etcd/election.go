@@ -40,6 +40,7 @@ type Election struct {
 	c      *Cluster
 	config ElectionConfig
 	key    string
+	pulse  pulse
 
 	mu    sync.Mutex // guards what follows
 	state *stateFile // nil before the first Acquire, and without a file
@@ -64,7 +65,7 @@ func (c *Cluster) election(below string, config ElectionConfig) (*Election, erro
 	case config.TTL < MinTTL || config.TTL%time.Second != 0:
 		return nil, fmt.Errorf("the lease of %s lasts %v, want whole seconds, %v or more", config.Name, config.TTL, MinTTL)
 	}
-	return &Election{c: c, config: config, key: c.prefix + below + config.Name}, nil
+	return &Election{c: c, config: config, key: c.prefix + below + config.Name, pulse: pulse{c: c}}, nil
 }
 
 // Hold is lease.Hold with this keeper. Terms.TTL may be left out.
@@ -270,7 +271,11 @@ func (e *Election) Renew(ctx context.Context, t lease.Token) (time.Duration, err
 		return 0, fmt.Errorf("renew %s: %w", e.config.Name, lease.ErrLost)
 	}
 	fail := func(err error) (time.Duration, error) {
+		if errors.Is(err, lease.ErrLost) {
+			e.pulse.rest()
+		}
 		if judge(err) == gone {
+			e.pulse.rest()
 			return 0, fmt.Errorf("renew %s: %w: %v", e.config.Name, lease.ErrLost, err)
 		}
 		return 0, fmt.Errorf("renew %s: %w", e.config.Name, err)
@@ -280,7 +285,7 @@ func (e *Election) Renew(ctx context.Context, t lease.Token) (time.Duration, err
 			return fail(err)
 		}
 	}
-	ttl, err := e.c.keepAlive(ctx, id)
+	ttl, err := e.pulse.keepAlive(ctx, id)
 	if err != nil {
 		return fail(err)
 	}
@@ -321,6 +326,7 @@ func (e *Election) check(ctx context.Context, t lease.Token, id clientv3.LeaseID
 // Release gives the lease up, if t has it. From then on it is not gone on with: if
 // etcd does not answer, it runs out.
 func (e *Election) Release(ctx context.Context, t lease.Token) error {
+	e.pulse.rest()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if t == 0 || t != e.token {
@@ -340,6 +346,7 @@ func (e *Election) Release(ctx context.Context, t lease.Token) error {
 
 // Close lets another process use the state file. It gives no lease back.
 func (e *Election) Close() error {
+	e.pulse.rest()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.state == nil {

@@ -49,7 +49,7 @@ func as(user, password string) func(*etcd.Config) {
 const password = "correct horse"
 
 func TestAuthentication(t *testing.T) {
-	r := newRig(t, 1, etcdnode.Config{HashCost: 4}) // a renewal is a login
+	r := newRig(t, 1, etcdnode.Config{HashCost: 4}) // what logs in is not to wait for a busy machine
 	ctx := bounded(t)
 	grant := enableAuth(t, dial(t, r.endpoints()).Client())
 	if _, err := etcd.Dial(etcd.Config{Endpoints: r.endpoints(), User: "agent", Password: "wrong"}); !errors.Is(err, rpctypes.ErrAuthFailed) {

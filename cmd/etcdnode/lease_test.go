@@ -48,20 +48,16 @@ func TestHolderAfterHolder(t *testing.T) {
 	first.mustWrite(t, "account", "1")
 
 	e := election(t, dial(t, r.endpoints()), etcd.ElectionConfig{TTL: long, Value: "b"})
-	got := make(chan *holder)
-	go func() { got <- hold(t, e) }()
-	select {
-	case h := <-got:
-		t.Fatalf("token %d was given while %d is held", h.token, first.token)
-	case <-time.After(time.Second):
-	}
+	got := holdLater(t, e)
+	time.Sleep(time.Second) // in which it must not get what the first one has
 	if h, err := e.Holder(ctx); err != nil || h.Token != first.token || h.Value != "a" {
 		t.Errorf("the holder is %+v, %v, want token %d of a", h, err, first.token)
 	}
+	first.mustWrite(t, "account", "1b")
 	if err := first.l.Release(ctx); err != nil {
 		t.Fatal(err)
 	}
-	second := <-got
+	second := got()
 	if second.token <= first.token {
 		t.Errorf("token %d after %d: they must grow", second.token, first.token)
 	}

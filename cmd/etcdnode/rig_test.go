@@ -318,15 +318,16 @@ func election(t *testing.T, c *etcd.Cluster, config etcd.ElectionConfig) *etcd.E
 	return e
 }
 
-// hold waits until e is held and opened.
+// hold waits until e is held and opened. The lease ends with the test.
 func hold(t *testing.T, e *etcd.Election) *holder {
 	t.Helper()
-	h := &holder{Election: e, fence: e.Fence("ledger"), path: &path{}}
+	return holdLater(t, e)()
+}
+
+// open opens the lease, and waits until work is done on it.
+func (h *holder) open(t *testing.T) {
+	t.Helper()
 	var err error
-	// It ends with the test.
-	if h.l, err = e.Hold(t.Context(), lease.Config{Listen: h.path.add}); err != nil {
-		t.Fatal(err)
-	}
 	if h.term, err = h.l.Open(bounded(t), h.fence); err != nil {
 		t.Fatal(err)
 	}
@@ -336,7 +337,34 @@ func hold(t *testing.T, e *etcd.Election) *holder {
 			return nil
 		}) == nil
 	})
-	return h
+}
+
+// holdLater begins to campaign, and returns what waits for the end of that.
+func holdLater(t *testing.T, e *etcd.Election) (wait func() *holder) {
+	type result struct {
+		l   *lease.Lease
+		err error
+	}
+	h := &holder{Election: e, fence: e.Fence("ledger"), path: &path{}}
+	got := make(chan result, 1)
+	go func() {
+		l, err := e.Hold(t.Context(), lease.Config{Listen: h.path.add})
+		got <- result{l, err}
+	}()
+	return func() *holder {
+		t.Helper()
+		select {
+		case r := <-got:
+			if r.err != nil {
+				t.Fatal(r.err)
+			}
+			h.l = r.l
+			h.open(t)
+		case <-time.After(patience):
+			t.Fatalf("after %v the campaign still goes on", patience)
+		}
+		return h
+	}
 }
 
 // is waits until the lease has the state.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/signal"
 	"syscall"
 	"testing"
 	"time"
@@ -37,10 +38,14 @@ func playWriter(arg string) {
 	say("accepted")
 }
 
-// fallAsleep stops this process until it is continued.
+// fallAsleep stops this process until it is continued. The signal may stop another
+// thread first, and this one goes on for a moment: hence it waits.
 func fallAsleep() {
+	awake := make(chan os.Signal, 1)
+	signal.Notify(awake, syscall.SIGCONT)
 	say("sleeping")
 	syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+	<-awake
 }
 
 // writeNaively is the loop of the textbook: the lease's end by the clock, then work.
@@ -54,10 +59,10 @@ func writeNaively(endpoint string) error {
 	if err != nil {
 		return err
 	}
-	end := time.Now().Add(short)
 	if err := concurrency.NewElection(s, "textbook").Campaign(ctx, "old"); err != nil {
 		return err
 	}
+	end := time.Now().Add(short)
 	if time.Now().After(end) {
 		return lease.ErrLost
 	}
@@ -158,8 +163,11 @@ func sleeper(t *testing.T, r *rig, way string, first bool) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := start(t, "writer", string(arg))
-	p.line("sleeping")
+	var p *process
+	until(t, "a writer falls asleep as the holder", func() bool {
+		p = start(t, "writer", string(arg))
+		return <-p.lines == "sleeping" // on a busy machine it may have lost the lease before
+	})
 	write, release := successor(t, r, way)
 	if first {
 		write()

@@ -118,8 +118,7 @@ func TestFullEtcd(t *testing.T) {
 
 	var waits troubles
 	e := election(t, c, etcd.ElectionConfig{TTL: long, Trouble: waits.add})
-	got := make(chan *holder)
-	go func() { got <- hold(t, e) }()
+	got := holdLater(t, e)
 	if err := h.l.Release(ctx); err != nil {
 		t.Errorf("give the lease back to a full etcd: %v", err)
 	}
@@ -130,7 +129,7 @@ func TestFullEtcd(t *testing.T) {
 		t.Errorf("the holder is %+v, %v, want nobody", now, err)
 	}
 	makeRoom(t, c.Client(), r.endpoints()[0])
-	(<-got).mustWrite(t, "account", "2")
+	got().mustWrite(t, "account", "2")
 }
 
 // makeRoom does what an operator does when etcd is full.
@@ -160,8 +159,7 @@ func TestCompactionUnderTheWatch(t *testing.T) {
 	c := dial(t, r.direct())
 	h := hold(t, election(t, c, etcd.ElectionConfig{TTL: long}))
 	e := election(t, dial(t, r.endpoints()), etcd.ElectionConfig{TTL: 10 * patience})
-	got := make(chan *holder)
-	go func() { got <- hold(t, e) }()
+	got := holdLater(t, e)
 	time.Sleep(time.Second) // it watches by now, or else the test shows less
 	r.wires[0].Cut(true)
 	if err := h.l.Release(ctx); err != nil {
@@ -175,7 +173,25 @@ func TestCompactionUnderTheWatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.wires[0].Cut(false)
-	if next := <-got; next.token <= h.token {
+	if next := got(); next.token <= h.token {
+		t.Errorf("token %d after %d: they must grow", next.token, h.token)
+	}
+}
+
+// Campaigns go on through a restart of etcd, and would look again by themselves only
+// long after this test's patience.
+func TestCampaignOutlivesRestart(t *testing.T) {
+	r := newRig(t, 1, etcdnode.Config{})
+	h := hold(t, election(t, dial(t, r.endpoints()), etcd.ElectionConfig{TTL: long}))
+	got := holdLater(t, election(t, dial(t, r.endpoints()), etcd.ElectionConfig{TTL: 10 * patience}))
+	time.Sleep(time.Second) // it watches by now, or else the test shows less
+	r.kill(0)
+	r.start(0)
+	h.mustWrite(t, "account", "1")
+	if err := h.l.Release(bounded(t)); err != nil {
+		t.Fatal(err)
+	}
+	if next := got(); next.token <= h.token {
 		t.Errorf("token %d after %d: they must grow", next.token, h.token)
 	}
 }
