@@ -30,6 +30,7 @@ import (
 type Config struct {
 	Scope Scope
 	Rules Rules // the user's own
+	Guard bool  // guards are woven, too
 }
 
 // Analyze makes the model of prog's packages in scope. Its error is a
@@ -54,6 +55,7 @@ func Analyze(ctx context.Context, prog *load.Program, c Config) (*Model, error) 
 	if err != nil {
 		return nil, err
 	}
+	facts.guard = c.Guard
 	var visits []*visit
 	for _, p := range prog.Packages {
 		if !scope.selects(p) {
@@ -123,18 +125,24 @@ func (m *Model) add(found *visit, unsure unsure) {
 		out.Module = p.Module.Path
 	}
 	ordinal := 0
+	guarded, answers := false, false
 	for _, v := range found.files {
 		v.drop(unsure)
 		file, regions := v.file(&ordinal)
 		m.Functions = append(m.Functions, v.functions()...)
 		m.Skipped = append(append(m.Skipped, v.skipped()...), v.unheeded()...)
 		m.Regions = append(m.Regions, regions...)
+		m.Guards = append(m.Guards, v.guards...)
+		guarded, answers = guarded || len(v.guards) > 0, answers || v.answers()
 		if len(file.Sites)+len(file.Rewrites) > 0 {
 			out.Files = append(out.Files, file)
 		}
 	}
 	for _, path := range p.Cgo {
 		m.Skipped = append(m.Skipped, Skip{Package: p.Path, Place: path, What: "file", Why: whyCgo})
+	}
+	if guarded {
+		out.Guard = found.names.guards(answers)
 	}
 	if len(out.Files) > 0 {
 		m.Packages = append(m.Packages, out)

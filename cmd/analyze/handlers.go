@@ -16,7 +16,7 @@ func (w *walker) handlers(funcs []*ssa.Function) {
 			continue
 		}
 		if isServeHTTP(fn) {
-			w.request(&reach{fn: fn}, "it is the ServeHTTP of a handler")
+			w.request(&reach{fn: fn}, "it is the ServeHTTP of a handler").guard(guardHTTP)
 		}
 		for _, b := range fn.Blocks {
 			for _, i := range b.Instrs {
@@ -27,15 +27,24 @@ func (w *walker) handlers(funcs []*ssa.Function) {
 	}
 }
 
-// request adds a function that runs once per request. The first reason stays.
-func (w *walker) request(r *reach, why string) {
+// request adds a function that runs once per request, and returns why, nil if it is not
+// in scope. The first reason stays.
+func (w *walker) request(r *reach, why string) *cause {
 	n := r.fn.Syntax()
 	if n == nil || w.packageOf(r.fn) == nil {
-		return
+		return nil
 	}
 	w.add(r)
 	if w.requests[n] == nil {
 		w.requests[n] = &cause{why: why, begins: r.begins(), chain: w.chain(r, r.fn.Pos())}
+	}
+	return w.requests[n]
+}
+
+// guard notes what rule there is for guards of the function. The first one stays.
+func (c *cause) guard(rule *guardRule) {
+	if c != nil && c.rule == nil {
+		c.rule = rule
 	}
 }
 
@@ -73,7 +82,7 @@ func (w *walker) handed(i ssa.Instruction) {
 		}
 		if fn, ok := (*operand).(*ssa.Function); ok {
 			if fn = w.unbound(fn); fn != nil && servesHTTP(fn.Signature) {
-				w.request(&reach{fn: fn}, "it is handed over as a handler of net/http at "+w.place(placeable(i)))
+				w.request(&reach{fn: fn}, "it is handed over as a handler of net/http at "+w.place(placeable(i))).guard(guardHTTP)
 			}
 		}
 	}
@@ -199,9 +208,9 @@ func (w *walker) services(fn *ssa.Function, handler string, stream bool) {
 			continue
 		}
 		if method := w.unbound(e.Callee.Func); method != nil {
-			w.request(&reach{fn: method}, "it is a method of a gRPC service: "+handler+" calls it")
-			if c := w.requests[method.Syntax()]; c != nil {
+			if c := w.request(&reach{fn: method}, "it is a method of a gRPC service: "+handler+" calls it"); c != nil {
 				c.stream = c.stream || stream
+				c.guard(guardGRPC)
 			}
 		}
 	}

@@ -11,6 +11,7 @@ type Model struct {
 	Regions   []Region   `json:"regions"`
 	Functions []Function `json:"functions"`
 	Skipped   []Skip     `json:"skipped"`
+	Guards    []Guarded  `json:"guards,omitempty"` // if they were asked for
 	Stats     Stats      `json:"stats"`
 
 	Reductions []Reduction `json:"reductions,omitempty"` // by region, of those that have operations
@@ -48,6 +49,8 @@ type Package struct {
 	Reduced  []Reduced `json:"reduced,omitempty"`  // functions of generated checkers
 	Checkers []Checker `json:"checkers,omitempty"` // by region
 	Words    *Words    `json:"words,omitempty"`    // what generated checkers call things; nil if there are none
+
+	Guard *GuardWords `json:"guard,omitempty"` // what guards call things; nil if there are none
 
 	// Expect is, for a main package, how many woven packages the program is made
 	// of, itself included if anything is woven in it; Files may be empty then.
@@ -157,29 +160,54 @@ const (
 	// `lsrt.Deferred1(lsbase+1, g, x)`. Cut is the opening parenthesis, Func which
 	// of the two.
 	Deferred Form = "deferred"
+
+	// Pass is the body of a handler of net/http that is guarded: ` defer
+	// lsgd.Pass(lsgd.Begin());`. Start is just after the brace, End the closing
+	// brace.
+	Pass Form = "pass"
+
+	// Answer is a function that is guarded and returns an error last: ` defer
+	// lsgd.Answer(lsgd.Begin(), &err, lscrashed);`. Cut is just after the brace, End
+	// the closing brace, Err the variable. Where results have no names, Marks are
+	// where their types begin, and Start is the first; they get names, the last one
+	// Err, the others Var and a number. With Open the one result has no parentheses,
+	// and the second mark is its end.
+	Answer Form = "answer"
+
+	// Contain is the body of a goroutine that is guarded: ` defer
+	// lsgd.End(lsgd.Begin(), conn);`, with what is Served. Start and End are as with
+	// Pass.
+	Contain Form = "contain"
+
+	// Started is a call that a go statement starts and that is guarded: `s.serve(c)` →
+	// `lsgd.Go1(lsgd.For(conn), s.serve, c)`. Func is which of them, Cut the opening
+	// parenthesis.
+	Started Form = "started"
 )
 
 // Rewrite says how to rewrite one piece of a file. It has no meaning without
 // the bytes that the offsets are of. The rewrites of a file are in the order of
 // their starts, an outer one before those in it.
 type Rewrite struct {
-	Form  Form   `json:"form"`
-	Site  int    `json:"site"`            // ordinal of the site, -1 if it has none (releases and guards)
-	Start int    `json:"start"`           // where it begins
-	Cut   int    `json:"cut"`             // where the text that changes begins, see the forms
-	End   int    `json:"end"`             // where it ends
-	Func  string `json:"func,omitempty"`  // Method, MethodExpr, Recv, Deferred: the function of package hook
-	Addr  bool   `json:"addr,omitempty"`  // Method, MethodExpr: the address is taken
-	Path  string `json:"path,omitempty"`  // Method, MethodExpr: the embedded fields that lead to the lock, ".a.Mutex"
-	Call  bool   `json:"call,omitempty"`  // Method: it is called, not taken as a value
-	Open  bool   `json:"open,omitempty"`  // Loop, Statement: nothing behind it
-	Word  string `json:"word,omitempty"`  // Hoist: the keyword
-	Var   string `json:"var,omitempty"`   // Range, MethodExpr
-	OK    string `json:"ok,omitempty"`    // Range
-	Chan  string `json:"chan,omitempty"`  // Range
-	Marks []int  `json:"marks,omitempty"` // Select, Range
-	Take  []Take `json:"take,omitempty"`  // Statement, Hoist, Expression: what a mimic is given, in this order
-	Err   string `json:"err,omitempty"`   // Statement, Hoist: the variable that gets the call's error; Expression: "error" if its result is one
+	Form   Form     `json:"form"`
+	Site   int      `json:"site"`             // ordinal of the site, -1 if it has none (releases and guards)
+	Start  int      `json:"start"`            // where it begins
+	Cut    int      `json:"cut"`              // where the text that changes begins, see the forms
+	End    int      `json:"end"`              // where it ends
+	Func   string   `json:"func,omitempty"`   // Method, MethodExpr, Recv, Deferred: the function of package hook
+	Addr   bool     `json:"addr,omitempty"`   // Method, MethodExpr: the address is taken
+	Path   string   `json:"path,omitempty"`   // Method, MethodExpr: the embedded fields that lead to the lock, ".a.Mutex"
+	Call   bool     `json:"call,omitempty"`   // Method: it is called, not taken as a value
+	Open   bool     `json:"open,omitempty"`   // Loop, Statement: nothing behind it
+	Word   string   `json:"word,omitempty"`   // Hoist: the keyword
+	Var    string   `json:"var,omitempty"`    // Range, MethodExpr, Answer
+	OK     string   `json:"ok,omitempty"`     // Range
+	Chan   string   `json:"chan,omitempty"`   // Range
+	Marks  []int    `json:"marks,omitempty"`  // Select, Range, Answer
+	Take   []Take   `json:"take,omitempty"`   // Statement, Hoist, Expression: what a mimic is given, in this order
+	Served []string `json:"served,omitempty"` // Contain, Started: variables
+
+	Err string `json:"err,omitempty"` // Answer; Statement, Hoist: the variable that gets the call's error; Expression: "error" if its result is one
 }
 
 // Take is a value that is captured for a mimic before the operation: an operand
@@ -256,4 +284,25 @@ type Skip struct {
 	Place   string `json:"place"`          // file:line, or a file
 	What    string `json:"what"`
 	Why     string `json:"why"`
+}
+
+// Guarded is a function, or a go statement, that a guard is woven around.
+type Guarded struct {
+	Package string `json:"package"`
+	Func    string `json:"func"`  // as sites name it; of a go statement, the function that it stands in
+	Place   string `json:"place"` // file:line
+	What    string `json:"what"`  // "handler of net/http"
+	Why     string `json:"why"`
+}
+
+// GuardWords are what the guards of a package call things.
+type GuardWords struct {
+	Unit string `json:"unit"` // package guard/unit: "lsgd"
+
+	// Crashed is the variable with what functions return that have crashed, Status
+	// and Codes are the packages of gRPC that it is made with. They are "" if there
+	// are no such functions.
+	Crashed string `json:"crashed,omitempty"`
+	Status  string `json:"status,omitempty"`
+	Codes   string `json:"codes,omitempty"`
 }

@@ -19,6 +19,10 @@ type names struct {
 	ok, ch     string // variables of a rewritten range loop
 	element    string // of one that assigns
 	param      string // of a rewritten method expression
+	unit       string // package guard/unit
+	crashed    string // variable with what a crashed function returns
+	result     string // of a function whose results have no names, with a number
+	err        string // of such a function, the last one
 	generated  string // path of the added file
 
 	redeclared map[string]bool // predeclared names that mean something else somewhere in the package
@@ -42,6 +46,10 @@ func packageNames(p *load.Package) names {
 		ch:        free(taken, "lsch"),
 		element:   free(taken, "lsv"),
 		param:     free(taken, "lsm"),
+		unit:      free(taken, "lsgd"),
+		crashed:   free(taken, "lscrashed"),
+		result:    numbered(taken, "lsr"),
+		err:       free(taken, "lserr"),
 		generated: generatedPath(p),
 
 		redeclared: redeclared(p),
@@ -63,6 +71,16 @@ func redeclared(p *load.Package) map[string]bool {
 		}
 	}
 	return out
+}
+
+// numbered returns name, or a longer one, which is free with a number.
+func numbered(taken map[string]bool, name string) string {
+	for i := 0; i < 100; i++ {
+		if taken[name+strconv.Itoa(i)] {
+			return numbered(taken, name+"x")
+		}
+	}
+	return name
 }
 
 // free returns name, or name with the first number that makes it free.
@@ -103,6 +121,15 @@ func (n names) words() *Words {
 		Stats:   another(n.taken, "lsPoolStats", ""),
 		Ping:    another(n.taken, "lsPoolPing", ""),
 	}
+}
+
+// guards are what guards call things.
+func (n names) guards(answers bool) *GuardWords {
+	w := &GuardWords{Unit: n.unit}
+	if answers {
+		w.Crashed, w.Status, w.Codes = n.crashed, free(n.taken, "lsstatus"), free(n.taken, "lscodes")
+	}
+	return w
 }
 
 // funcName returns the name of a declared function as the runtime writes it,

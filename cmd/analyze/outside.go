@@ -177,9 +177,12 @@ func (w *walker) callbacks(entries []entry) {
 			why = "a goroutine that " + by.Parent().String() + " starts calls it again and again"
 		}
 		known := w.requests[e.fn.Syntax()] != nil
-		w.request(e.reach, why)
+		c := w.request(e.reach, why)
+		if e.root().by == nil {
+			c.guard(guardHTTP)
+		}
 		if !known {
-			w.requests[e.fn.Syntax()].slight = true
+			c.slight = true
 		}
 	}
 }

@@ -27,8 +27,11 @@ type cause struct {
 	why    string
 	begins Begins
 	chain  []Step
-	slight bool // of a function: only if there is something in it that it could wait for
-	stream bool // of a function: it serves a stream of requests
+	slight bool       // of a function: only if there is something in it that it could wait for
+	stream bool       // of a function: it serves a stream of requests
+	rule   *guardRule // of a function: what is woven around it to guard it, nil if nothing is
+
+	perRequest bool // of a loop: its goroutine is there for one request
 }
 
 // inRequest reports whether the region is reached from a function that runs
@@ -53,6 +56,9 @@ type facts struct {
 	kept     keeping      // acquisitions that their function releases on every way out
 	walker   *walker
 	sorted   []*ssa.Function
+	started  map[*ast.GoStmt]*started // for one request
+	guard    bool                     // guards are woven
+	recovers bool                     // there is a gRPC interceptor that recovers panics
 }
 
 // search finds the facts. What does not need each other's results is found at
@@ -87,6 +93,7 @@ func search(ctx context.Context, prog *load.Program, scope Scope, said *sayings,
 	together(
 		func() {
 			facts.regions = w.find(sorted, stats)
+			facts.started, facts.recovers = w.startedPerRequest(facts.regions), recovers(sorted)
 			facts.near = w.nearest(sorted, facts.regions)
 		},
 		func() {

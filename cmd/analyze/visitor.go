@@ -35,6 +35,8 @@ type visitor struct {
 	skips    []skipAt
 	said     []*saying // of its statements
 	named    []*function
+	contain  map[*ast.FuncLit]*started // goroutines' functions that are to be guarded
+	guards   []Guarded
 }
 
 // function is a function or literal being visited.
@@ -86,6 +88,7 @@ func newVisitor(prog *load.Program, p *load.Package, f *load.File, n names, fact
 		heads:      make(map[ast.Node]bool),
 		comms:      make(map[ast.Node]bool),
 		shared:     make(map[string]bool),
+		contain:    make(map[*ast.FuncLit]*started),
 	}
 }
 
@@ -123,6 +126,8 @@ func (v *visitor) enter(n ast.Node) {
 	case *ast.FuncLit:
 		v.funcs = append(v.funcs, v.literal(n))
 		v.named = append(v.named, v.fn())
+	case *ast.GoStmt:
+		v.goes(n)
 	case *ast.ForStmt:
 		v.loop(n, n.Body)
 	case *ast.RangeStmt:
@@ -151,6 +156,7 @@ func (v *visitor) leave(n ast.Node) {
 	case *ast.FuncDecl, *ast.FuncLit:
 		fn := v.fn()
 		v.node = n
+		v.guard(n, fn)
 		if !v.request(n, fn) && fn.guarded {
 			v.ops = append(v.ops, &op{rewrite: Rewrite{
 				Form: Guard, Site: -1, Start: v.offset(fn.body.Lbrace) + 1, Cut: v.offset(fn.body.Lbrace) + 1, End: v.offset(fn.body.Rbrace),
@@ -266,7 +272,7 @@ func (v *visitor) skipped() []Skip {
 func (v *visitor) functions() []Function {
 	var found []*function
 	for _, o := range v.ops {
-		if o.site != nil {
+		if o.site != nil || o.rewrite.Form.isGuard() {
 			found = append(found, o.fn)
 		}
 	}
@@ -363,8 +369,10 @@ func (v *visitor) loop(n ast.Stmt, body *ast.BlockStmt) {
 		return
 	}
 	start, label := v.labelled(n)
+	site := v.site(kind, n.Pos(), "")
+	site.PerRequest = kind == event.Region && c.perRequest
 	v.add(&op{
-		site:  v.site(kind, n.Pos(), ""),
+		site:  site,
 		cause: c,
 		rewrite: Rewrite{
 			Form: Loop, Start: v.offset(start), Cut: v.offset(body.Lbrace) + 1, End: v.offset(n.End()),

@@ -12,6 +12,7 @@ import (
 type weaver struct {
 	src        []byte
 	hook, base string
+	guard      *analyze.GuardWords
 	edits      []edit
 }
 
@@ -47,6 +48,12 @@ func (w *weaver) rewrite(r *analyze.Rewrite) error {
 		return w.expression(r)
 	case analyze.Deferred:
 		return w.deferred(r)
+	case analyze.Pass, analyze.Contain:
+		w.body(r)
+	case analyze.Answer:
+		return w.answer(r)
+	case analyze.Started:
+		return w.started(r)
 	default:
 		return fmt.Errorf("the model has the form %q, which is not known", r.Form)
 	}

@@ -15,8 +15,13 @@ import (
 	"github.com/lifesign-go/lifesign/cmd/analyze"
 )
 
-// hookPackage is what woven code imports.
-const hookPackage = "github.com/lifesign-go/lifesign/hook"
+// What woven code imports, and, where gRPC methods are guarded, that of gRPC.
+const (
+	hookPackage   = "github.com/lifesign-go/lifesign/hook"
+	unitPackage   = "github.com/lifesign-go/lifesign/guard/unit"
+	statusPackage = "google.golang.org/grpc/status"
+	codesPackage  = "google.golang.org/grpc/codes"
+)
 
 // File is a file of the woven program.
 type File struct {
@@ -78,11 +83,27 @@ func edits(src []byte, p *analyze.Package, f *analyze.File) ([]Edit, error) {
 	if len(src) != f.Size || crc32.ChecksumIEEE(src) != f.Sum {
 		return nil, fmt.Errorf("it has changed since it was analysed: try again")
 	}
-	w := weaver{src: src, hook: p.Hook, base: p.Base}
+	w := weaver{src: src, hook: p.Hook, base: p.Base, guard: p.Guard}
 	if len(f.Rewrites) == 0 {
 		return nil, nil
 	}
-	w.insert(f.Clause, fmt.Sprintf("; import %s %q", p.Hook, hookPackage), 0, len(src))
+	imports := ""
+	guards := 0
+	for _, r := range f.Rewrites {
+		if isGuard(r.Form) {
+			guards++
+		}
+	}
+	if guards < len(f.Rewrites) {
+		imports = fmt.Sprintf("; import %s %q", p.Hook, hookPackage)
+	}
+	if guards > 0 {
+		if p.Guard == nil {
+			return nil, fmt.Errorf("the model has guards and no name for their package")
+		}
+		imports += fmt.Sprintf("; import %s %q", p.Guard.Unit, unitPackage)
+	}
+	w.insert(f.Clause, imports, 0, len(src))
 	for i := range f.Rewrites {
 		if err := w.rewrite(&f.Rewrites[i]); err != nil {
 			return nil, err

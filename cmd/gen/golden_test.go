@@ -34,6 +34,7 @@ type world struct {
 	dir      string
 	archives map[string]*txtar.Archive // by name
 	model    *analyze.Model
+	guarded  *analyze.Model // with guards; what comes out for archives whose names begin with guard is of it
 	files    []gen.File
 	err      error
 }
@@ -97,8 +98,21 @@ func (w *world) weave() error {
 	if w.model, err = analyze.Analyze(context.Background(), prog, analyze.Config{Scope: scope, Rules: rules}); err != nil {
 		return err
 	}
-	w.files, err = gen.Weave(w.model, os.ReadFile)
-	return err
+	if w.guarded, err = analyze.Analyze(context.Background(), prog, analyze.Config{Scope: scope, Rules: rules, Guard: true}); err != nil {
+		return err
+	}
+	for _, m := range []*analyze.Model{w.model, w.guarded} {
+		files, err := gen.Weave(m, os.ReadFile)
+		if err != nil {
+			return err
+		}
+		for _, f := range files {
+			if isGuard := strings.HasPrefix(f.Path, filepath.Join(w.dir, "guard")); isGuard == (m == w.guarded) {
+				w.files = append(w.files, f)
+			}
+		}
+	}
+	return nil
 }
 
 // rules returns the rules of the archive that is about them.
@@ -207,8 +221,17 @@ func (w *world) output(name string) []txtar.File {
 			add(strings.TrimPrefix(filepath.ToSlash(f.Path), filepath.ToSlash(dir)+"/"), string(f.Data))
 		}
 	}
-	var regions, skipped strings.Builder
-	for _, r := range w.model.Regions {
+	m := w.model
+	if strings.HasPrefix(name, "guard") {
+		m = w.guarded
+	}
+	var regions, skipped, guards strings.Builder
+	for _, g := range m.Guards {
+		if in(g.Place) {
+			fmt.Fprintf(&guards, "%s: %s: %s\n", g.Place, g.What, g.Why)
+		}
+	}
+	for _, r := range m.Regions {
 		if in(r.Site.File) {
 			fmt.Fprintf(&regions, "%s: %s\n", r.Site.Place(), r.Why)
 			for _, s := range r.Chain {
@@ -216,7 +239,7 @@ func (w *world) output(name string) []txtar.File {
 			}
 		}
 	}
-	for _, s := range w.model.Skipped {
+	for _, s := range m.Skipped {
 		if in(s.Place) {
 			fmt.Fprintf(&skipped, "%s: %s: %s\n", s.Place, s.What, s.Why)
 		}
@@ -225,7 +248,7 @@ func (w *world) output(name string) []txtar.File {
 	if strings.HasPrefix(name, "capture") {
 		mimics = w.mimics(in)
 	}
-	for name, text := range map[string]string{"regions": regions.String(), "skipped": skipped.String(), "mimics": mimics, "dropped": w.dropped(in)} {
+	for name, text := range map[string]string{"regions": regions.String(), "skipped": skipped.String(), "guards": guards.String(), "mimics": mimics, "dropped": w.dropped(in)} {
 		if text != "" {
 			add(name, text)
 		}

@@ -25,10 +25,12 @@ func Table(p *analyze.Package, layout string, reach []byte) []byte {
 
 package %s
 
-import %s %q
-`, p.Name, p.Hook, hookPackage)
-	if len(rows) > 0 {
+%s`, p.Name, imports(p, len(p.Files) > 0 || p.Expect > 0))
+	if len(p.Files) > 0 {
 		out += fmt.Sprintf("\nvar %s = %s.Register(%s,\n", p.Base, p.Hook, strconv.Quote(layout))
+	}
+	if len(p.Files) > 0 && len(rows) == 0 {
+		out += "\t\"\")\n" // it has nothing but guards, and counts all the same
 	}
 	for len(rows) > 0 {
 		n := 1
@@ -42,6 +44,9 @@ import %s %q
 		out += "\t" + strconv.Quote(string(rows[:n])) + sep + "\n"
 		rows = rows[n:]
 	}
+	if g := p.Guard; g != nil && g.Crashed != "" {
+		out += fmt.Sprintf("\nvar %s = %s.Error(%s.Internal, \"internal error\")\n", g.Crashed, g.Status, g.Codes)
+	}
 	if p.Expect > 0 {
 		out += fmt.Sprintf("\nvar _ = %s.Expect(%d)\n", p.Hook, p.Expect)
 		if len(reach) > 0 {
@@ -49,4 +54,16 @@ import %s %q
 		}
 	}
 	return []byte(out)
+}
+
+// imports are the import declarations of the added file.
+func imports(p *analyze.Package, hooks bool) string {
+	out := ""
+	if hooks {
+		out += fmt.Sprintf("import %s %q\n", p.Hook, hookPackage)
+	}
+	if g := p.Guard; g != nil && g.Crashed != "" {
+		out += fmt.Sprintf("import %s %q\nimport %s %q\n", g.Codes, codesPackage, g.Status, statusPackage)
+	}
+	return out
 }

@@ -25,10 +25,26 @@ func TestWovenBuilds(t *testing.T) {
 	goRun(t, dir, "build", "example.com/old")
 	goRun(t, dir, "vet", "./checkers/...")
 
-	plain, hooked := goRun(t, w.dir, "run", "./behaviour"), goRun(t, dir, "run", "./behaviour")
-	if plain == "" || plain != hooked {
-		t.Errorf("behaviour differs:\n%s", difference(plain, hooked))
+	for _, name := range []string{"./behaviour", "./guardbehaviour"} {
+		plain, hooked := goRun(t, w.dir, "run", name), goRun(t, dir, "run", name)
+		told := 0
+		if name == "./guardbehaviour" {
+			hooked, told = without(hooked, "a unit of work has crashed: ")
+		}
+		if plain == "" || plain != hooked {
+			t.Errorf("%s differs:\n%s", name, difference(plain, hooked))
+		}
+		if name == "./guardbehaviour" && told > 2 { // the others it recovers itself, or they are none
+			t.Errorf("%d crashes were told", told)
+		}
 	}
+}
+
+// without returns text without the lines that have word in them, and how many those were.
+func without(text, word string) (rest string, n int) {
+	lines := strings.SplitAfter(text, "\n")
+	kept := slices.DeleteFunc(slices.Clone(lines), func(l string) bool { return strings.Contains(l, word) })
+	return strings.Join(kept, ""), len(lines) - len(kept)
 }
 
 // Every name and literal of the source must be on the line where it was: so

@@ -14,7 +14,7 @@ import (
 )
 
 const analyzeUsage = `usage: lifesign analyze [-scope PATTERNS] [-rules FILE] [-tags TAGS]
-                        [-reductions] [-func REGEXP] [-json] PACKAGE
+                        [-guard] [-reductions] [-func REGEXP] [-json] PACKAGE
 
 Analyze lists what lifesign run would watch in a program, function by function,
 and why: the regions, which are endless loops of goroutines, request handlers and
@@ -27,6 +27,8 @@ woven. Nothing is built or changed.
   -rules FILE      rules of your own, a line each: vulnerable, idle or ignore,
                    and a function, such as (*example.com/db.Conn).Query
   -tags TAGS       build tags, separated by commas
+  -guard           list also what lifesign build -guard weaves guards around, and
+                   what it does not and why
   -reductions      list the mimic checkers instead, region by region: the functions
                    that lead to operations which can be done again beside the
                    program, these in its order, and what is dropped and why
@@ -42,6 +44,7 @@ type analyzeOptions struct {
 	tags  string         // separated by commas
 	only  *regexp.Regexp // functions to list, nil for all
 	json  bool
+	guard bool // list guards
 
 	reductions bool
 	pkg        string
@@ -91,6 +94,7 @@ func parseAnalyze(args []string) (analyzeOptions, error) {
 	rules, only := flags.String("rules", "", ""), flags.String("func", "", "")
 	flags.StringVar(&o.tags, "tags", "", "")
 	flags.BoolVar(&o.json, "json", false, "")
+	flags.BoolVar(&o.guard, "guard", false, "")
 	flags.BoolVar(&o.reductions, "reductions", false, "")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -124,5 +128,5 @@ func analyzeProgram(ctx context.Context, o analyzeOptions) (*analyze.Model, erro
 	if err != nil {
 		return nil, err
 	}
-	return analyze.Analyze(ctx, prog, analyze.Config{Scope: o.scope, Rules: o.rules})
+	return analyze.Analyze(ctx, prog, analyze.Config{Scope: o.scope, Rules: o.rules, Guard: o.guard})
 }

@@ -26,6 +26,8 @@ changed.
   -scope PATTERNS  import paths to weave, separated by commas, such as
                    example.com/mod/...; without it, the main module
   -rules FILE      your own rules of what can block, see lifesign analyze -h
+  -guard           weave guards around what serves one request: its panic costs that
+                   request. lifesign analyze -guard lists them
   -o OUTPUT        where to put the binary or binaries, as for go build
   -v               list what could not be woven, and why
   -unwoven FILE    write that list to FILE, a JSON object a line
@@ -41,6 +43,7 @@ type buildOptions struct {
 	main     bool     // they must be one program
 	scope    string   // patterns, separated by commas
 	rules    string   // file, "" for none
+	guard    bool     // with guards
 	flags    []string // of the go command
 	output   string   // "" is go build's choice
 	verbose  bool     // list what could not be woven
@@ -83,6 +86,7 @@ func (o buildOptions) config(stdout, stderr io.Writer) (weave.Config, error) {
 		Main:       o.main,
 		Scope:      list(o.scope),
 		Rules:      rules,
+		Guard:      o.guard,
 		BuildFlags: o.flags,
 		Output:     o.output,
 		Mapper:     []string{self, mapCommand},
@@ -120,6 +124,9 @@ func (o buildOptions) tell(r weave.Result, stderr io.Writer) error {
 	}
 	c := r.Counts
 	fmt.Fprintf(stderr, "woven: %s, %s in %s", number(c.Operations, "operation"), number(c.Regions, "region"), number(c.Packages, "package"))
+	if o.guard {
+		fmt.Fprintf(stderr, ", %s", number(c.Guards, "guard"))
+	}
 	switch {
 	case c.Skipped > 0 && o.verbose:
 		fmt.Fprintf(stderr, "; %d not woven:\n", c.Skipped)

@@ -53,6 +53,9 @@ func addBuildFlags(flags *flag.FlagSet, o *buildOptions) {
 	flags.StringVar(&o.scope, "scope", "", "")
 	flags.StringVar(&o.rules, "rules", "", "")
 	flags.StringVar(&o.unwoven, "unwoven", "", "")
+	if flags.Name() != "test" {
+		flags.BoolVar(&o.guard, "guard", false, "")
+	}
 	add := func(names []string, bool func(string) bool) {
 		for _, name := range names {
 			if flags.Lookup(name) == nil {

@@ -57,6 +57,7 @@ type listing struct {
 	regions    map[inFunction][]analyze.Region
 	sites      map[inFunction][]analyze.Site
 	skipped    map[inFunction][]analyze.Skip
+	guards     map[inFunction][]analyze.Guarded
 }
 
 // inFunction is a function by its name and, as init is declared any number of
@@ -67,6 +68,7 @@ func newListing(m *analyze.Model) *listing {
 	l := &listing{
 		dirs:    make(map[string]string),
 		regions: make(map[inFunction][]analyze.Region), sites: make(map[inFunction][]analyze.Site), skipped: make(map[inFunction][]analyze.Skip),
+		guards: make(map[inFunction][]analyze.Guarded),
 	}
 	for _, r := range m.Regions {
 		at := inFunction{r.Site.Package, r.Site.File, r.Site.Func}
@@ -83,6 +85,10 @@ func newListing(m *analyze.Model) *listing {
 				}
 			}
 		}
+	}
+	for _, g := range m.Guards {
+		at := inFunction{g.Package, fileOf(g.Place), g.Func}
+		l.guards[at] = append(l.guards[at], g)
 	}
 	for _, s := range m.Skipped {
 		at := inFunction{s.Package, fileOf(s.Place), s.Func}
@@ -154,6 +160,9 @@ func (l *listing) function(f analyze.Function) {
 	}
 	for _, r := range l.regions[at] {
 		l.region(r)
+	}
+	for _, g := range l.guards[at] {
+		l.printf("      guard  %s  %s: %s\n", l.name(g.Place), g.What, l.reason(g.Why))
 	}
 	l.rows(l.sites[at], l.skipped[at])
 }

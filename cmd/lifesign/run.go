@@ -34,6 +34,7 @@ are:
   -scope PATTERNS  import paths to weave, separated by commas, such as
                    example.com/mod/...; without it, the main module
   -rules FILE      your own rules of what can block, see lifesign analyze -h
+  -guard           weave guards around what serves one request, see lifesign build -h
   -unwoven FILE    write what could not be woven, and why, to FILE, a JSON object
                    a line
   -json FILE       append each finding to FILE, a JSON object a line

@@ -36,7 +36,7 @@ func TestRuntimeArchive(t *testing.T) {
 	}
 }
 
-// collectRuntime makes the archive: go.mod, LICENSE, hook, mimic and the packages that they
+// collectRuntime makes the archive: go.mod, LICENSE, hook, mimic, guard/unit and the packages that they
 // need, for every platform and without tests.
 func collectRuntime(root fs.FS) ([]byte, error) {
 	a := &txtar.Archive{Comment: []byte("The runtime of woven programs, made by go generate. DO NOT EDIT.\n")}
@@ -45,7 +45,7 @@ func collectRuntime(root fs.FS) ([]byte, error) {
 		names = append(names, "LICENSE")
 	}
 	dirs := map[string]bool{}
-	for todo := []string{"hook", "mimic"}; len(todo) > 0; todo = todo[1:] {
+	for todo := []string{"hook", "mimic", "guard/unit"}; len(todo) > 0; todo = todo[1:] {
 		if dir := todo[0]; !dirs[dir] {
 			dirs[dir] = true
 			files, imports, err := packageFiles(root, dir)

@@ -43,6 +43,7 @@ func (b *builder) fingerprint(patterns []string) (print string, seen *snapshot, 
 	field("flags", loadFlags(b.cfg.BuildFlags)...)
 	field("scope", b.cfg.Scope...)
 	field("rules", b.cfg.Rules.String())
+	field("guard", fmt.Sprint(b.cfg.Guard))
 	field("test", fmt.Sprint(b.cfg.test != nil))
 	env, err := b.stableEnv()
 	if err != nil {

@@ -71,7 +71,7 @@ func (b *builder) analyze(patterns []string) (k known, err error) {
 	}
 	err = b.step(Analyze, func() error {
 		return abandon(b.ctx, func() (err error) {
-			k.Model, err = analyze.Analyze(b.ctx, prog, analyze.Config{Scope: scope, Rules: b.cfg.Rules})
+			k.Model, err = analyze.Analyze(b.ctx, prog, analyze.Config{Scope: scope, Rules: b.cfg.Rules, Guard: b.cfg.Guard})
 			return err
 		})
 	})
@@ -84,7 +84,7 @@ func (b *builder) analyze(patterns []string) (k known, err error) {
 
 // count counts what is woven.
 func count(m *analyze.Model) Counts {
-	c := Counts{Skipped: len(m.Skipped)}
+	c := Counts{Skipped: len(m.Skipped), Guards: len(m.Guards)}
 	for _, p := range m.Packages {
 		if len(p.Files) > 0 {
 			c.Packages++

@@ -13,8 +13,8 @@ import (
 	"github.com/lifesign-go/lifesign/cmd/load"
 )
 
-// The archive holds the files of the root module that woven code needs: hook, mimic
-// and what they import. The tool is another module and cannot embed them from
+// The archive holds the files of the root module that woven code needs: hook, mimic,
+// guard/unit and what they import. The tool is another module and cannot embed them from
 // where they stand.
 //
 //go:generate go test -run ^TestRuntimeArchive$ . -update
@@ -42,8 +42,8 @@ func runtimeFiles() (files []runtimeFile, hash string) {
 }
 
 // compatible reports whether the program's own lifesign module, which woven
-// code would then use, fits this tool.
-func compatible(m *load.Module) error {
+// code would then use, fits this tool. With guard woven code needs more of it.
+func compatible(m *load.Module, guard bool) error {
 	var ours []byte
 	files, _ := runtimeFiles()
 	for _, f := range files {
@@ -67,6 +67,9 @@ func compatible(m *load.Module) error {
 	}
 	if hooks := filepath.Join(m.Dir, "hook"); !isDir(hooks) {
 		return fmt.Errorf("the program vendors %s without its package hook, which woven code needs: build with GOFLAGS=-mod=mod", m.Path)
+	}
+	if units := filepath.Join(m.Dir, "guard", "unit"); guard && !isDir(units) {
+		return fmt.Errorf("the program requires %s %s without its package guard/unit, which guards need: require the version of this tool, and build with GOFLAGS=-mod=mod if it is vendored", m.Path, m.Version)
 	}
 	return nil
 }

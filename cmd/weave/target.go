@@ -51,7 +51,7 @@ func resolve(ctx context.Context, g goTool, env goEnv, cfg Config) (*target, err
 		return nil, err
 	}
 	if t.runtime != nil {
-		return t, compatible(t.runtime)
+		return t, compatible(t.runtime, cfg.Guard)
 	}
 	return t, nil
 }

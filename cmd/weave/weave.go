@@ -41,6 +41,7 @@ type Config struct {
 	Main       bool     // the patterns must mean one program
 	Scope      []string // patterns of the import paths to weave; none is the main module
 	Rules      analyze.Rules
+	Guard      bool     // weave guards around what serves requests
 	BuildFlags []string // flags for go build, each in one piece: "-race", "-tags=a,b"
 	Output     string   // as for go build -o, relative to Dir; "" is go build's choice
 	Env        []string // environment of the go command; nil is this process's
@@ -100,6 +101,7 @@ type Counts struct {
 	Packages   int // with at least one site
 	Operations int
 	Regions    int
+	Guards     int
 	Skipped    int // operations that could not be woven; the model says why
 }
 

@@ -51,21 +51,31 @@ func Counts() (contained, unheard uint64) {
 // contain counts c, tells it, and escalates if it is one too many.
 func contain(c *Crash) error {
 	atomic.AddUint64(&state.contained, 1)
+	tell(c, "a unit of work has crashed, and was contained", state.tally.add)
+	return c
+}
+
+// pass tells c, of a panic that goes on, and escalates only for what it has left.
+func pass(c *Crash) {
+	tell(c, "a request has crashed, and its panic went on to its server", func(c *Crash, cfg Config) string { return left(c) })
+}
+
+// tell tells c, and escalates if judge says so; judge is called with state locked.
+func tell(c *Crash, what string, judge func(*Crash, Config) string) {
 	state.mu.Lock()
 	cfg := state.config.fill()
-	why := state.tally.add(c, cfg)
+	why := judge(c, cfg)
 	first := why != "" && state.why == ""
 	if first {
 		state.why = why
 		atomic.StoreUint32(&state.draining, 1)
 	}
 	state.mu.Unlock()
-	hook.Say(finding(c, why))
+	hook.Say(finding(c, what, why))
 	report(c, cfg)
 	if first {
 		escalate(c, why, cfg)
 	}
-	return c
 }
 
 // Drain marks the program as draining, as one crash too many does, and has it end
@@ -85,15 +95,16 @@ func Drain(why string) {
 	}
 }
 
-// finding is c as an agent tells it. why says why crashes escalate, if they do.
-func finding(c *Crash, why string) event.Finding {
+// finding is c as an agent tells it: what has happened, and why crashes escalate, if
+// they do.
+func finding(c *Crash, what, why string) event.Finding {
 	now := clock.Monotonic()
 	f := event.Finding{
 		Verdict: event.Crashed, Class: event.Proven, At: now, Place: event.Step{Since: now},
-		What: "a unit of work has crashed, and was contained: " + c.value(),
+		What: what + ": " + c.value(),
 	}
 	if why != "" {
-		f.What += "; no more are: " + why
+		f.What += "; no more will be contained: " + why
 	}
 	if len(c.Stack) > 0 {
 		at := c.Stack[0]

@@ -31,7 +31,7 @@ func (c *Crash) Error() string {
 		f := c.Stack[0]
 		where = fmt.Sprintf(" in %s at %s:%d", f.Function, f.File, f.Line)
 	}
-	return "crash contained: " + c.value() + where
+	return "a unit of work has crashed: " + c.value() + where
 }
 
 // Unwrap returns what was panicked with, if that is an error.
@@ -60,8 +60,9 @@ func newCrash(v any, begin hook.Point) *Crash {
 		c.Address = fault.Addr()
 	}
 	var pcs [depth]uintptr
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
-	panicked, whole := false, false
+	n := runtime.Callers(2, pcs[:])
+	frames := runtime.CallersFrames(pcs[:n])
+	panicked, whole := false, n < depth
 	for more := true; more; {
 		var f runtime.Frame
 		f, more = frames.Next()

@@ -63,15 +63,24 @@ func (t *tally) add(c *Crash, cfg Config) string {
 		}
 	}
 	t.recent = append(keep, recent{c.At, c.Fingerprint})
+	switch why := left(c); {
+	case why != "":
+		return why
+	case same > cfg.Same:
+		return fmt.Sprintf("the same crash %d times in %v", same, cfg.Within)
+	case len(t.recent) > cfg.Most:
+		return fmt.Sprintf("%d crashes in %v", len(t.recent), cfg.Within)
+	}
+	return ""
+}
+
+// left returns why c escalates whatever number it has, "" if it does not.
+func left(c *Crash) string {
 	switch {
 	case len(c.Locks) > 0:
 		return fmt.Sprintf("a unit has crashed and left %s locked", c.Locks[0])
 	case c.Region != "":
 		return fmt.Sprintf("a unit has crashed in the region %s, which the program would go on without", c.Region)
-	case same > cfg.Same:
-		return fmt.Sprintf("the same crash %d times in %v", same, cfg.Within)
-	case len(t.recent) > cfg.Most:
-		return fmt.Sprintf("%d crashes in %v", len(t.recent), cfg.Within)
 	}
 	return ""
 }
