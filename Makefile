@@ -17,7 +17,7 @@ BENCHSTAT   := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4d
 FUZZTIME    ?= 10s
 
 # Modules of the workspace that require the root one, and maybe each other.
-BESIDE      := cmd etcd
+BESIDE      := cmd etcd grpc
 
 # Each section says how long those before it took.
 START   := $(shell date +%s)
@@ -51,6 +51,8 @@ test: vet rig ## every test of every module, and one real deadlock end to end
 	cd cmd && go test -timeout 30m ./lifesign ./weave
 	$(call section,tests of the etcd module)
 	cd etcd && go test -race ./...
+	$(call section,tests of the gRPC module)
+	cd grpc && go test -race ./...
 	$(call section,tests of the testbed)
 	$(TESTBED) go test -race ./...
 	$(call section,real faults end to end)
@@ -68,7 +70,7 @@ quick: ## the tests without the race detector and without NATS
 
 vet: ## gofmt, go vet and staticcheck, every module
 	$(call section,gofmt)
-	@test -z "$$(gofmt -l *.go event examples guard hook internal cmd testbed | grep -v testdata/ | tee /dev/stderr)"
+	@test -z "$$(gofmt -l *.go event examples grpc guard hook internal cmd testbed | grep -v testdata/ | tee /dev/stderr)"
 	$(call section,go vet and staticcheck)
 	go vet ./...
 	go run $(STATICCHECK) ./...

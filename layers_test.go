@@ -54,6 +54,7 @@ var layers = map[string]int{
 	"cmd/attach":    4,
 	"cmd/supervise": 4,
 	"guard/cguard":  4,
+	"grpc":          4,
 
 	"cmd/weave":        5,
 	"examples/crashes": 5,
@@ -137,7 +138,11 @@ func TestModulesKeepApart(t *testing.T) {
 					if ours && under(to, "cmd") || strings.HasPrefix(imp, "go.etcd.io/etcd/server") {
 						t.Errorf("%s imports %s: who chooses the client pays for no more", f.name, imp)
 					}
-				case ours && (under(to, "cmd") || under(to, "etcd") || under(to, "testbed")):
+				case under(p.dir, "grpc"):
+					if !ours && strings.Contains(strings.Split(imp, "/")[0], ".") && !strings.HasPrefix(imp, "google.golang.org/grpc") || ours && (under(to, "cmd") || under(to, "etcd")) {
+						t.Errorf("%s imports %s: the gRPC module knows the library and gRPC", f.name, imp)
+					}
+				case ours && (under(to, "cmd") || under(to, "etcd") || under(to, "grpc") || under(to, "testbed")):
 					t.Errorf("%s imports %s: the root module knows no other", f.name, imp)
 				case !ours && strings.Contains(strings.Split(imp, "/")[0], "."):
 					t.Errorf("%s imports %s: the root module requires nothing", f.name, imp)
