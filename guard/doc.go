@@ -46,16 +46,19 @@
 // lifesign.Readyz fails, and after Config.Grace the program ends with the panic that it
 // would have ended with in the first place, for a supervisor to start anew.
 //
-// An agent (lifesign run) tells each contained crash as a finding.
+// An agent (lifesign run) tells each contained crash as a finding. With Config.Dumps, or
+// LIFESIGN_DUMPS in the environment, the first four of a minute leave a minidump in that
+// directory, for its owner alone: the stack, the locks,
+// what the program is. It is written behind the report, which no unit waits for.
 //
 // # Cost
 //
 // All functions may be called by any number of goroutines. `go test -bench Unit ./guard/unit`
 // has a unit beside a deferred call of recover around the same work, in one run, and
-// what counts is the difference: 16 ns on a server's processor at its quietest, and 5
-// bytes, if units have one parent again and again, as those of a worker's loop have.
+// what counts is the difference: 18 ns on a server's processor at its quietest, of which
+// 2 are for hooks of a woven program, and 5 bytes, if units have one parent again and again, as those of a worker's loop have.
 // A unit whose parent is its own has an allocation of 24 bytes of its own, which makes
-// it 28 ns. Go allocates the unit with what else it needs.
+// it 30 ns or more. What is woven around a handler costs 6 ns. Go allocates the unit with what else it needs.
 //
 // A context that units were begun with again and again may be kept until other units
 // are begun, at most 64 of them.

@@ -167,6 +167,15 @@ func BenchmarkUnit(b *testing.B) {
 			Do(parents[i%len(parents)], work)
 		}
 	})
+	b.Run("woven", func(b *testing.B) { // what is woven around a handler
+		b.ReportAllocs()
+		for i := 0; i < b.N; i++ {
+			func() error {
+				defer Pass(Begin())
+				return work(context.Background())
+			}()
+		}
+	})
 	b.Run("guard beside", func(b *testing.B) { // on all processors at once
 		b.ReportAllocs()
 		b.RunParallel(func(pb *testing.PB) {

@@ -20,6 +20,7 @@ var state struct {
 
 	draining  uint32 // atomic; 1 once they have
 	reporting int32  // atomic; 1 while a crash is being reported
+	dumper    dumper // of who reports
 	contained uint64 // atomic
 	unheard   uint64 // atomic
 }
@@ -123,9 +124,10 @@ func report(c *Crash, cfg Config) {
 		defer atomic.StoreInt32(&state.reporting, 0)
 		if cfg.Report != nil {
 			cfg.Report(c)
-			return
+		} else {
+			log.Printf("%v (fingerprint %x)", c, c.Fingerprint)
 		}
-		log.Printf("%v (fingerprint %x)", c, c.Fingerprint)
+		state.dumper.keep(c, cfg)
 	}()
 }
 

@@ -21,6 +21,7 @@ type Crash struct {
 	Fingerprint uint64          // the same for the same kind of panic at the same place
 	Address     uintptr         // of a memory fault; 0 if it is none
 	Region      string          // that the unit was in, as far as it is woven: "(*server).run at server.go:36"; requests and what is in them are none
+	goroutine   uint64          // whose it is, 0 if that is not known
 	Locks       []string        // that the unit has taken and left locked, as far as they are woven: "server.mu at server.go:10"
 }
 
@@ -54,7 +55,7 @@ const unitFunc = "github.com/lifesign-go/lifesign/guard/unit.do"
 
 // newCrash is called by the deferred function that has recovered v.
 func newCrash(v any, begin hook.Point) *Crash {
-	c := &Crash{Value: v, At: time.Now(), Locks: hook.HeldSince(begin)}
+	c := &Crash{Value: v, At: time.Now(), Locks: hook.HeldSince(begin), goroutine: hook.Goroutine()}
 	var fault interface{ Addr() uintptr }
 	if err, ok := v.(error); ok && errors.As(err, &fault) {
 		c.Address = fault.Addr()

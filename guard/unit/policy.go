@@ -18,6 +18,11 @@ type Config struct {
 	// until it has: then crashes are counted only.
 	Report func(*Crash)
 
+	// Dumps is the directory for minidumps of crashes; if it is "", the environment
+	// variable LIFESIGN_DUMPS names it, or there are none. They are written, four a
+	// minute at most, by the goroutine that reports: a crash does not wait for them.
+	Dumps string
+
 	// Drain, if not nil, is called once, on a goroutine of its own, when crashes
 	// escalate, to stop taking work. Draining reports true by then.
 	Drain func(why string)
