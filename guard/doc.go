@@ -53,12 +53,13 @@
 //
 // # Cost
 //
-// All functions may be called by any number of goroutines. `go test -bench Unit ./guard/unit`
-// has a unit beside a deferred call of recover around the same work, in one run, and
-// what counts is the difference: 18 ns on a server's processor at its quietest, of which
-// 2 are for hooks of a woven program, and 5 bytes, if units have one parent again and again, as those of a worker's loop have.
-// A unit whose parent is its own has an allocation of 24 bytes of its own, which makes
-// it 30 ns or more. What is woven around a handler costs 6 ns. Go allocates the unit with what else it needs.
+// All functions may be called by any number of goroutines. `go test -bench Unit
+// ./guard/unit` has a unit beside a deferred call of recover around the same work, in
+// one run, and what counts is the difference: 18 ns on a server's processor at its
+// quietest, of which 2 are for hooks of a woven program, and 5 bytes, if units have
+// one parent again and again, as those of a worker's loop have. A unit whose parent is
+// its own has an allocation of 24 bytes of its own, which makes it 30 ns or more. What
+// is woven around a handler costs 6 ns.
 //
 // A context that units were begun with again and again may be kept until other units
 // are begun, at most 64 of them.

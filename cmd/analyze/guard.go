@@ -99,14 +99,12 @@ func (s *starter) started(n ast.Node, call *ast.CallExpr) *started {
 		if accept := s.accepts(loop); accept != nil && endless(s.pkg.Info, loop) != "" {
 			return s.complete(&started{rule: guardAccept, why: "it is started in the loop that accepts connections at " + s.place(loop.Pos())}, n, call, used, accept)
 		}
-		if s.regions[loop.(ast.Stmt)] != nil {
+		if s.regions[loop.(ast.Stmt)] != nil && (s.ends(call) || slices.ContainsFunc(used, func(v *types.Var) bool { return isConn(v.Type()) })) {
 			return s.complete(&started{rule: guardLoop, why: "it is started in the loop at " + s.place(loop.Pos()) + ", with what that has got"}, n, call, used, nil)
 		}
 	}
 	if c := s.requests[fn]; c != nil && c.begins != ByTimer {
-		b := s.body(call)
-		given := slices.ContainsFunc(used, func(v *types.Var) bool { return ownOf(fn, v) })
-		if given || b.node != nil && len(loopsOf(b.info, b.node)) == 0 {
+		if s.ends(call) || slices.ContainsFunc(used, func(v *types.Var) bool { return ownOf(fn, v) }) {
 			return s.complete(&started{rule: guardRequest, why: "it is started by the request at " + s.place(fn.Pos())}, n, call, used, nil)
 		}
 	}
@@ -202,7 +200,7 @@ func (s *starter) accepts(loop ast.Node) *ast.CallExpr {
 
 // isConn reports whether t is a connection, by its methods.
 func isConn(t types.Type) bool {
-	for _, name := range []string{"Close", "SetDeadline", "RemoteAddr"} {
+	for _, name := range []string{"Close", "SetReadDeadline", "RemoteAddr"} {
 		m, _, _ := types.LookupFieldOrMethod(t, true, nil, name)
 		if _, ok := m.(*types.Func); !ok {
 			return false
@@ -250,6 +248,12 @@ func (s *starter) assigned(call *ast.CallExpr) *types.Var {
 		}
 	}
 	return out
+}
+
+// ends reports whether the function that is called has no endless loop of its own.
+func (s *starter) ends(call *ast.CallExpr) bool {
+	b := s.body(call)
+	return b.node != nil && len(loopsOf(b.info, b.node)) == 0
 }
 
 // body returns the function that is called.

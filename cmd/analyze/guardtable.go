@@ -30,7 +30,7 @@ var (
 	}
 	guardLoop = &guardRule{
 		"goroutine of a request",
-		"a `go` statement in a region's loop, whose goroutine is given something that the loop has got in the same round",
+		"a `go` statement in a region's loop, whose goroutine is given something that the loop has got in the same round, and has no endless loop or serves a connection",
 		"its goroutine; a connection that it was given is closed",
 		Contain,
 	}

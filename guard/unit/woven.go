@@ -88,7 +88,7 @@ func shut(served []any) {
 	for _, s := range served {
 		if conn, ok := s.(interface {
 			Close() error
-			SetDeadline(time.Time) error
+			SetReadDeadline(time.Time) error
 		}); ok {
 			conn.Close()
 		}
