@@ -38,7 +38,8 @@
 //
 // # Cost
 //
-// At the default of 100 ms, ten wake-ups a second and a reading every three: see BenchmarkWatch.
+// At the default of 100 ms, ten wake-ups a second, each of which reads what up to 32 threads
+// have waited, and a reading of everything every three seconds: see BenchmarkWatch.
 //
 // # Guarantees
 //

@@ -31,18 +31,36 @@ func (g *gauges) read(r *Reading) {
 	k := &g.gauge
 	r.RanNS, r.ThrottledNS, r.FrozenNS, r.Notices = k.RanNS, k.ThrottledNS, k.FrozenNS, k.Notices
 	r.Faults, r.AllFaults, r.ReadBytes, r.SwapIns, r.IONS, r.StealNS = k.Faults, k.AllFaults, k.ReadBytes, k.SwapIns, k.IONS, k.StealNS
-	for i := range k.Threads {
-		if k.Threads[i].Err == "" {
-			threads = append(threads, Thread{k.Threads[i].ID, k.Threads[i].WaitedNS})
-		}
-	}
-	r.Threads = threads
+	r.Threads = g.threads(threads)
 	g.runtime.read(r)
 	if g.continued != nil {
 		r.Continued = g.continued.count()
 	}
 	r.Mono, r.Boot = clock.Monotonic(), clock.Boot()
 }
+
+// threads adds what was read of the threads to the list.
+func (g *gauges) threads(list []Thread) []Thread {
+	for _, t := range g.gauge.Threads {
+		if t.Err == "" {
+			list = append(list, Thread{t.ID, t.WaitedNS})
+		}
+	}
+	return list
+}
+
+// readThreads brings the threads up to date, if they are few. What they wait on a busy
+// machine differs so much that it must be read shortly before a gap.
+func (g *gauges) readThreads(r *Reading) {
+	if len(r.Threads) > fewThreads {
+		return
+	}
+	g.gauge.Threads = g.kernel.Threads(g.gauge.Threads)
+	r.Threads, r.ThreadsAt = g.threads(r.Threads[:0]), clock.Monotonic()
+}
+
+// fewThreads is how many threads are read at every tick: a microsecond each.
+const fewThreads = 32
 
 // readLate brings up to date what may show late: signals, notices, waiting for I/O
 // and the runtime's.

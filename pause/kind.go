@@ -69,6 +69,7 @@ type Thread struct {
 type Reading struct {
 	Mono, Boot int64 // CLOCK_MONOTONIC, CLOCK_BOOTTIME
 	Threads    []Thread
+	ThreadsAt  int64 // when Threads were read, if that was after the rest; otherwise 0
 
 	// What the kernel counts.
 	RanNS       int64 // CPU time of the process

@@ -15,8 +15,11 @@ type inquiry struct {
 	before int64 // between the reading before that one and it, 0 if there is none
 	c      change
 	usual  change // in before
-	procs  int
-	found  []event.Evidence
+
+	// The same windows of what threads have waited, which is read more often.
+	waitWindow, waitBefore int64
+	procs                  int
+	found                  []event.Evidence
 }
 
 // change is what has grown from one reading to the next; -1 what is not known.
@@ -41,11 +44,13 @@ func Name(g Gap, earlier, before, after Reading, procs int) (p Pause, more bool)
 		gap: g, length: int64(g.Length()), window: after.Mono - before.Mono, procs: procs,
 		c: between(before, after), usual: change{ran: -1, throttled: -1, io: -1, steal: -1},
 	}
+	q.waitWindow = after.threadsAt() - before.threadsAt()
 	if g.RanNS >= 0 {
 		q.c.ran = g.RanNS
 	}
 	if earlier.Mono != 0 && before.Mono > earlier.Mono {
 		q.before, q.usual = before.Mono-earlier.Mono, between(earlier, before)
+		q.waitBefore = before.threadsAt() - earlier.threadsAt()
 	}
 	kind, what, refuted := q.decide()
 	p = Pause{Kind: kind, What: what, From: g.From, Until: g.Until, Length: g.Length(), Evidence: q.found, Refuted: refuted}
@@ -230,7 +235,7 @@ func (q *inquiry) atLeast() int64 {
 func (q *inquiry) waited() int64 {
 	var all, longest int64
 	for id, w := range q.c.waits {
-		w = over(w, q.usual.waits[id], q.before, q.window-q.length)
+		w = over(w, q.usual.waits[id], q.waitBefore, q.waitWindow-q.length)
 		if all += w; w > longest {
 			longest = w
 		}
@@ -286,6 +291,13 @@ func between(a, b Reading) change {
 		}
 	}
 	return c
+}
+
+func (r Reading) threadsAt() int64 {
+	if r.ThreadsAt != 0 {
+		return r.ThreadsAt
+	}
+	return r.Mono
 }
 
 // grown is by how much a counter has grown, -1 if it is not known.

@@ -156,7 +156,9 @@ func (w *Watcher) loop() {
 		if w.ticks++; w.ticks%readEvery == 0 {
 			w.gauges.read(w.after)
 			w.turn()
+			continue
 		}
+		w.gauges.readThreads(w.before)
 	}
 }
 

@@ -94,7 +94,7 @@ func (gs *Gauges) Read(g *Gauge) {
 	})
 	g.Threads = threads
 	if few {
-		g.Threads = gs.threads(threads)
+		g.Threads = gs.Threads(threads)
 	}
 }
 
@@ -104,8 +104,9 @@ func (gs *Gauges) Late() (notices, ioNS int64) {
 	return gs.notices.count(), gs.value(&gs.pressure, func(b []byte) int64 { return pressureTotal(b, "some") })
 }
 
-// threads returns the counters of all threads, none if they cannot be read.
-func (gs *Gauges) threads(buf []event.Thread) []event.Thread {
+// Threads returns the counters of all threads, none if they cannot be read; it uses buf
+// again.
+func (gs *Gauges) Threads(buf []event.Thread) []event.Thread {
 	if gs.tasks == nil {
 		t, err := OpenTasks(gs.k)
 		if err != nil {
