@@ -13,9 +13,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 )
@@ -42,12 +40,6 @@ func run(ctx context.Context, bin string, runs int, only string, short bool) err
 	settings := []setting{bare, guarded, supervised}
 	if short {
 		runs, settings = 1, settings[1:]
-	}
-	if err := exec.Command(filepath.Join(bin, "lifesign"), "dump", "-h").Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "this lifesign shows no dumps, so nobody asks what they say")
-		for i := range ways {
-			ways[i].dump = ""
-		}
 	}
 	dir, err := os.MkdirTemp("", "crashes-")
 	if err != nil {

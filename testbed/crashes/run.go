@@ -57,7 +57,7 @@ func (r runner) perform(ctx context.Context, w way, s setting) (o outcome, err e
 		if srv.ended != nil {
 			o.ended = srv.ended.Error()
 		}
-		if err == nil && s == supervised && w.dump != "" {
+		if err == nil && s == supervised {
 			o.dump, err = r.dumps(srv.dumps)
 		}
 	}()

@@ -92,7 +92,7 @@ func (r row) failed() int {
 func (r row) says() string {
 	for _, o := range r.outcomes {
 		for _, line := range strings.Split(o.dump, "\n") {
-			if r.way.dump != "" && regexp.MustCompile(r.way.dump).MatchString(line) {
+			if regexp.MustCompile(r.way.dump).MatchString(line) {
 				return strings.TrimSpace(line)
 			}
 		}

@@ -10,7 +10,7 @@ type way struct {
 	contained bool           // by guards
 	drains    bool           // and then the program is to end soon
 	ends      string         // how it ends the process, where it is not contained
-	dump      string         // a regular expression of what the dump says, "" if there is nobody who could make one
+	dump      string         // a regular expression of what the dump says
 }
 
 // The Go runtime ends a program by status 2, whatever signal it has met.
