@@ -70,7 +70,7 @@ quick: ## the tests without the race detector and without NATS
 
 vet: ## gofmt, go vet and staticcheck, every module
 	$(call section,gofmt)
-	@test -z "$$(gofmt -l *.go event examples grpc guard hook internal cmd testbed | grep -v testdata/ | tee /dev/stderr)"
+	@test -z "$$(gofmt -l $$(git ls-files '*.go' | grep -v testdata/) | tee /dev/stderr)"
 	$(call section,go vet and staticcheck)
 	go vet ./...
 	go run $(STATICCHECK) ./...
