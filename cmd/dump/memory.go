@@ -60,8 +60,14 @@ func (t *taker) fetch(mem look.Memory, wishes []wish) {
 		}
 	}
 	mem.Read(parts)
+	failed := 0
 	for _, p := range parts {
-		if p.Err == nil {
+		if p.Err != nil {
+			failed++
+			if failed == 1 {
+				t.miss("some memory", p.Err)
+			}
+		} else {
 			t.blank(p.Addr, p.Buf)
 			t.d.Memory = append(t.d.Memory, dump.Segment{Addr: p.Addr, Data: p.Buf})
 		}

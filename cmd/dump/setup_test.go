@@ -73,8 +73,8 @@ func built(t testing.TB, name string) string {
 	t.Helper()
 	file := filepath.Join(binDir, name)
 	build := []string{"go", "build", "-o", file, "./testdata/" + name}
-	if name == "many" {
-		build = []string{"gcc", "-Wall", "-O1", "-g", "-fno-inline", "-o", file, "testdata/many/many.c", "-pthread"}
+	if name == "many" || name == "unfilled" {
+		build = []string{"gcc", "-Wall", "-O1", "-g", "-fno-inline", "-o", file, "testdata/" + name + "/" + name + ".c", "-pthread"}
 	}
 	once, _ := builds.LoadOrStore(name, sync.OnceValue(func() error {
 		if out, err := exec.Command(build[0], build[1:]...).CombinedOutput(); err != nil {

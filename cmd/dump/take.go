@@ -157,8 +157,8 @@ func (t *taker) help(ctx context.Context, o Options) error {
 // order puts memory that was read back, by address, into the order in which it matters.
 func (t *taker) order(limit int64) {
 	var first []dump.Segment
-	most, rest := t.wishes(limit)
-	for _, w := range append(most, rest...) {
+	steps := t.wishes(limit)
+	for _, w := range slices.Concat(steps[:]...) {
 		for _, w := range t.mapped(w) {
 			if b := t.segment(w.addr); len(b) > 0 {
 				first = append(first, dump.Segment{Addr: w.addr, Data: b[:min(uint64(len(b)), w.size)]})

@@ -155,6 +155,25 @@ func TestNotStopped(t *testing.T) {
 	})
 }
 
+// TestMemoryThatHangs has a register lead to memory that nobody can read: that is given
+// up, the threads go on, and their stacks are there.
+func TestMemoryThatHangs(t *testing.T) {
+	pid := stranded(t, "unfilled")
+	eventually(t, "stacks are seen, and what hangs is told", func() bool {
+		d := taken(t, Target{PID: pid}, Options{})
+		reads := 0
+		for _, th := range d.Threads {
+			for _, f := range th.User {
+				if f.Func == "reads" {
+					reads++
+				}
+			}
+		}
+		return reads == 1 && len(d.Memory) > 0 && strings.Contains(strings.Join(d.Missing, "\n"), "some memory: ")
+	})
+	free(t, pid)
+}
+
 // TestKilledAtAnyMoment kills a helper that takes dumps, again and again.
 func TestKilledAtAnyMoment(t *testing.T) {
 	const rounds, atLeast, atMost = 200, 20, 40 * time.Second

@@ -117,12 +117,13 @@ func (t *taker) halt(mem look.Memory, limit int64) error {
 			regs[h.TID] = h.Registers
 		}
 		t.attach(regs)
-		first, more := t.wishes(limit)
 		began := time.Now()
-		if t.fetch(mem, first); time.Since(began) < haltTime/2 {
-			t.fetch(mem, more)
-		} else {
-			t.miss("more than the beginnings of stacks", errors.New("to read these has taken long, and the threads stood"))
+		for i, wishes := range t.wishes(limit) {
+			if i > 0 && time.Since(began) > haltTime/2 {
+				t.miss("more than the beginnings of stacks", errors.New("to read these has taken long, and the threads stood"))
+				break
+			}
+			t.fetch(mem, wishes)
 		}
 	})
 	if err != nil {
@@ -183,52 +184,35 @@ func pointers(arch string) (sp, pc int, general []int) {
 	return sp, pc, general
 }
 
-// wishes are stacks and what registers lead to: first the thread that matters, a piece
-// of each stack and what leads to libraries, then more of each.
-func (t *taker) wishes(limit int64) (most, rest []wish) {
-	var all []wish
+// wishes are stacks and what registers lead to, in steps: a piece of each stack, the
+// thread's that matters first, and what leads to libraries; what registers point to,
+// which may be memory that nobody can read; more of each stack.
+func (t *taker) wishes(limit int64) (steps [3][]wish) {
 	sp, _, general := pointers(t.d.Process.Arch)
-	n := 0
+	n := int64(0)
 	for _, th := range t.d.Threads {
 		if th.Registers != nil {
 			n++
 		}
 	}
-	more := uint64(min(max(limit/2/int64(max(n, 1)), leastStack), mainStack)) &^ (pageSize - 1)
-	around := func(th dump.Thread) {
-		for _, i := range general {
-			if v := th.Registers[i]; v >= pageSize && v < 1<<56 && len(t.maps) > 0 {
-				all = append(all, wish{v - before, before + after})
-			}
-		}
-	}
-	first := true
+	more := uint64(min(max(limit/2/max(n, 1), leastStack), mainStack)) &^ (pageSize - 1)
+	size := uint64(mainStack)
 	for _, th := range t.d.Threads {
 		if th.Registers == nil {
 			continue
 		}
-		size := uint64(leastStack)
-		if first {
-			size = mainStack
+		stack := stackPage(th.Registers[sp])
+		steps[0] = append(steps[0], wish{stack, size})
+		size = leastStack
+		for _, i := range general {
+			if v := th.Registers[i]; v >= pageSize && v < 1<<56 && len(t.maps) > 0 {
+				steps[1] = append(steps[1], wish{v - before, before + after})
+			}
 		}
-		all = append(all, wish{stackPage(th.Registers[sp]), size})
-		if first {
-			around(th)
-			first = false
-		}
+		steps[2] = append(steps[2], wish{stack, more})
 	}
-	most, all = append(all, t.linked...), nil
-	for _, th := range t.d.Threads {
-		if th.Registers != nil {
-			around(th)
-		}
-	}
-	for _, th := range t.d.Threads {
-		if th.Registers != nil {
-			all = append(all, wish{stackPage(th.Registers[sp]), more})
-		}
-	}
-	return most, all
+	steps[0] = append(steps[0], t.linked...)
+	return steps
 }
 
 // names follows the stacks of threads: by their registers and what was copied, of
