@@ -57,6 +57,8 @@ test: vet rig ## every test of every module, and one real deadlock end to end
 	$(TESTBED) go test -race ./...
 	$(call section,real faults end to end)
 	$(HARNESS) -short
+	$(call section,what mimics find for real)
+	$(MIMICS) -short -parallel 3
 	$(call section,hung threads for real)
 	$(HANG) -short
 	$(call section,seventeen ways to crash)

@@ -44,6 +44,9 @@ func (o outcome) see() sight {
 			continue
 		}
 		if o.trial.fault == nil || f.At < o.fault {
+			if f.Verdict == "slow" || f.Verdict == "unknown" {
+				continue // nobody is told who has not asked for it
+			}
 			s.early = append(s.early, describe(f.Finding))
 			continue
 		}
@@ -150,6 +153,7 @@ func (o outcome) gradeFault(s sight) (bad []string) {
 		// Its own write was the first that was refused, and it ended at once, which says it all.
 	case s.first == nil && must && o.ended != 0:
 		bad = append(bad, fmt.Sprintf("not found in the %.1f s until the subject ended", time.Duration(o.ended-o.fault).Seconds()))
+	case s.first == nil && must && o.trial.blind != "":
 	case s.first == nil && must:
 		bad = append(bad, "not found")
 	case s.first != nil && !s.named:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -70,9 +71,26 @@ func TestGradeOfHealth(t *testing.T) {
 	if bad := healthy.grade(); len(bad) > 0 {
 		t.Errorf("silence is wrong: %q", bad)
 	}
-	healthy.found = []findings.Seen{at(1, "slow", "inferred", "fsync", "mimics")}
+	healthy.found = []findings.Seen{at(1, "slow", "inferred", "fsync", "mimics"), at(1, "unknown", "unknown", "fsync", "mimics")}
+	if bad := healthy.grade(); len(bad) > 0 {
+		t.Errorf("what nobody is told who has not asked for it: %q", bad)
+	}
+	healthy.found = []findings.Seen{at(1, "stuck", "inferred", "fsync", "mimics")}
 	if bad := healthy.grade(); len(bad) != 1 || !strings.Contains(bad[0], "false") {
 		t.Errorf("a finding without a fault: %q", bad)
+	}
+}
+
+// What may stay unseen is no fault of lifesign's, and the table says why.
+func TestWhatMayStayUnseen(t *testing.T) {
+	o := outcome{trial: trial{fault: &fault{want: told}, mimics: true, blind: "nothing is sent"}, fault: 10 * second, again: true, recovered: true}
+	table := newTable(io.Discard)
+	if bad := table.add(o); len(bad) > 0 || table.wrong > 0 {
+		t.Errorf("wrong: %q", bad)
+	}
+	o.trial.blind = ""
+	if bad := table.add(o); len(bad) != 1 {
+		t.Errorf("what must be seen, and is not: %q", bad)
 	}
 }
 

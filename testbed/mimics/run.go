@@ -131,9 +131,10 @@ func (b bench) alone(ctx context.Context, t trial, s *stage, args []string) erro
 	return s.working(ctx)
 }
 
-// lifesign is the command line that a subject is run with.
+// lifesign is the command line that a subject is run with. What is slow or unknown is
+// told too: of what nobody can be certain that is all that there is to be said.
 func (b bench) lifesign(t trial, s *stage) []string {
-	args := []string{filepath.Join(b.bin, "lifesign"), "run", "-json", s.findings.Name}
+	args := []string{filepath.Join(b.bin, "lifesign"), "run", "-all", "-json", s.findings.Name}
 	if t.mimics {
 		return append(args, "-mimics", "on", "--")
 	}
@@ -225,10 +226,20 @@ func (s *stage) story(ctx context.Context, o *outcome) error {
 	}
 	s.until(ctx, recovery, func() bool {
 		all, _ := s.findings.List()
-		o.recovered, o.again = findings.AllOver(all), s.work.Load() > done+1
+		o.recovered, o.again = findings.AllOver(acting(all)), s.work.Load() > done+1
 		return o.recovered && o.again
 	})
 	return ctx.Err()
+}
+
+// acting are the findings that call for something, and that those are over.
+func acting(all []findings.Seen) (list []findings.Seen) {
+	for _, f := range all {
+		if f.Verdict != "slow" && f.Verdict != "unknown" {
+			list = append(list, f)
+		}
+	}
+	return list
 }
 
 // noticed reports whether something was found since the fault that is what is

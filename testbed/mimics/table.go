@@ -36,6 +36,9 @@ func (t *table) add(o outcome) []string {
 	bad := o.grade()
 	t.wrong += len(bad)
 	result := "ok"
+	if o.trial.fault != nil && o.trial.mimics && s.first == nil && o.trial.blind != "" {
+		result = "not found: " + o.trial.blind
+	}
 	if len(bad) > 0 {
 		result = "WRONG: " + strings.Join(strings.Fields(strings.Join(bad, "; ")), " ")
 	}
