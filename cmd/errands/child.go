@@ -2,8 +2,10 @@ package errands
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -71,6 +73,10 @@ func (l *loop) helped(now int64) string {
 		return ""
 	}
 	p, err := placeOf("/proc", l.h.config.PID)
+	if l.child != nil && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH)) {
+		l.alone = true // it has ended, and nobody has said so yet
+		return ""
+	}
 	if err != nil {
 		return "where the program is cannot be seen: " + plainError(err)
 	}

@@ -121,7 +121,7 @@ func (l *loop) turn(now int64) {
 func (l *loop) take(now int64) {
 	l.h.mu.Lock()
 	queue, abandoned := l.h.queue, l.h.abandoned
-	l.alone = l.h.outlives
+	l.alone = l.alone || l.h.outlives
 	l.h.queue, l.h.abandoned = nil, nil
 	l.h.mu.Unlock()
 	for _, e := range queue {

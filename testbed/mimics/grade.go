@@ -60,6 +60,9 @@ func (o outcome) see() sight {
 		if !o.trial.fault.fits(f.Finding) {
 			continue
 		}
+		if f.Verdict == "unknown" && !o.trial.about(f.Finding) {
+			continue // who waits for who cannot go on: true, and no answer
+		}
 		if !o.trial.about(f.Finding) {
 			s.odd = append(s.odd, describe(f.Finding))
 		}
@@ -126,9 +129,10 @@ func (o outcome) grade() []string {
 	return bad
 }
 
-// tooSoon is how soon after its own first refused write a program may end without
-// a finding: it takes a second look to know, and a second until it is there.
-const tooSoon = 2 * time.Second
+// tooSoon is how soon after its own first refused write a program, and lifesign with it, may
+// end without a finding: it takes a second look to know, and lifesign stays for a
+// second at most to have it. The rest is for a machine that is busy.
+const tooSoon = 5 * time.Second
 
 // gradeFault is what is wrong with what was said of the fault.
 func (o outcome) gradeFault(s sight) (bad []string) {

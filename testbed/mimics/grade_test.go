@@ -47,7 +47,7 @@ func TestGrade(t *testing.T) {
 		{"slow, called stuck", slow, true, []findings.Seen{marks}, false, 0, "slow is not stuck"},
 		{"lost packets", told, true, []findings.Seen{at(15, "unknown", "unknown", "fsync", "mimics")}, false, 0, ""},
 		{"lost packets, called proven", told, true, []findings.Seen{at(15, "stuck", "proven", "fsync", "mimics")}, false, 0, "proven"},
-		{"refused, and the subject ends", wrong, true, nil, true, 13 * second, "3.0 s until"},
+		{"refused, and the subject ends", wrong, true, nil, true, 16 * second, "6.0 s until"},
 		{"refused, and the subject ends at once", wrong, true, nil, true, 11 * second, ""},
 		{"refused, told, and the subject ends", wrong, true, []findings.Seen{mimic}, true, 13 * second, ""},
 		{"the subject ends", wrong, true, []findings.Seen{mimic}, false, 13 * second, "ended by itself"},
