@@ -31,6 +31,7 @@ usage: lifesign COMMAND [FLAGS] …
   run      weave a program, run it and report what is stuck in it
   build    weave programs and build them
   test     weave packages and test them
+  unit     print a systemd unit for a command under lifesign run
   analyze  list the long-running regions and vulnerable operations of a program
   attach   watch a program as it is, by its net/http/pprof endpoint
   inspect  say what the threads of any process are about
@@ -50,6 +51,7 @@ var commands = map[string]command{
 	"run":     runCommand,
 	"build":   buildCommand,
 	"test":    testCommand,
+	"unit":    unitCommand,
 	"analyze": analyzeCommand,
 	"attach":  attachCommand,
 	"inspect": inspectCommand,
