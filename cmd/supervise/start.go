@@ -77,7 +77,10 @@ func (d *Driver) fork(path string, more []string) (p *process, gate *os.File, er
 	argv := append(append([]string(nil), d.conf.Launch...), strconv.Itoa(len(files)), strconv.Itoa(len(d.held)), path)
 	argv = append(argv, d.conf.Argv...)
 	files = append(files, uintptr(pair[1]))
-	env := append(append([]string(nil), d.conf.Env...), more...)
+	env := append([]string(nil), d.conf.Env...)
+	for _, e := range more {
+		env = append(env, forProgram+e)
+	}
 	env = without(env, "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES")
 	env = append(env, "NOTIFY_SOCKET="+d.notes.name)
 	if len(names) > 0 {
@@ -127,6 +130,11 @@ func (d *Driver) launch(p *process, gate *os.File) error {
 	}
 	return err
 }
+
+// forProgram is before the names of variables that are the program's, and which what
+// becomes it must not take for its own: a lifesign with hooks in it would claim the
+// page.
+const forProgram = "LIFESIGN_LAUNCH_"
 
 // without returns an environment without some variables.
 func without(env []string, names ...string) []string {
@@ -178,7 +186,11 @@ func Launch(args []string) int {
 		os.Setenv("LISTEN_FDS", strconv.Itoa(sockets))
 		os.Setenv("LISTEN_PID", strconv.Itoa(os.Getpid()))
 	}
-	err := syscall.Exec(args[2], args[3:], os.Environ())
+	env := os.Environ()
+	for i, e := range env {
+		env[i] = strings.TrimPrefix(e, forProgram)
+	}
+	err := syscall.Exec(args[2], args[3:], env)
 	message := fmt.Sprintf("exec %s: %v", args[2], err)
 	syscall.Write(fd, []byte(message))
 	return 127
