@@ -123,6 +123,7 @@ func killRounds(t *testing.T, noTree bool, rounds int) {
 		}
 	}
 	a := agent(t, o)
+	until(t, "a supervisor", func() bool { return logged(o, fmt.Sprintf("supervisor %d hears signals", a.Process.Pid)) })
 	until(t, "a program, after all that", func() bool { pid, _ := count(name); return alive(pid) })
 	last, n := count(name)
 	until(t, "it counts on", func() bool { pid, m := count(name); return pid != last || m > n })

@@ -217,6 +217,7 @@ func agentMode(args []string) int {
 	})
 	c := make(chan os.Signal, 16)
 	signal.Notify(c, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGHUP)
+	appendTo(o.Log, fmt.Sprintf("supervisor %d hears signals\n", os.Getpid()))
 	go func() {
 		for sig := range c {
 			d.Signal(sig.(syscall.Signal))
