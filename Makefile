@@ -98,7 +98,7 @@ mimics: rig ## what mimic checkers find, and who else does: disks and networks t
 	$(MIMICS) $(MIMICKED)
 
 kills: ## a supervisor killed 600 times, as it starts, stops, restarts and adopts a program
-	cd cmd && go test -count=1 -timeout 60m -run TestKilledAtAnyMoment -v ./supervise -args -rounds 600
+	cd cmd && go test -count=1 -timeout 60m -run TestKilledAtAnyMoment -v ./supervise -rounds 600
 
 controls: rig ## real systems without a fault under full load, stopped, starved and collecting: 10 minutes each
 	$(HARNESS) -controls 10m
