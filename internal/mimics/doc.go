@@ -61,21 +61,25 @@
 //     its device. It is asked again once an interval while it is open what is the case.
 //  12. The kernel says of a hanging errand's thread what it stands on. It agrees if that
 //     had work in flight in each of its readings and finished none, from reading to
-//     reading, for the validation window, in which the thread has not run. If the thing
+//     reading, for the validation window, in which the thread has not run; of what does
+//     not count what it finishes (FUSE), for four times the floor. If the thing
 //     has finished some within four times the floor, or is held back by a limit, or the
-//     thread runs, it is slow, whatever the rest say. Of a peer, or of what is
+//     thread runs, it is slow, whatever the rest say; and so it is if the program has
+//     come out of the operation within that time, in which it was for longer than the
+//     floor. Of a peer, or of what is
 //     frozen, the kernel's word counts after the fallback budget.
 //  13. What failed or differed is done again, and again, until two more have ended and
 //     the window is over.
-//  14. The program's own word agrees if it stands in the same operation for longer than
-//     the deadline (marks), or if the same operation has returned the same error, or a
+//  14. The program's own word agrees if it stands in the same operation for four times
+//     the floor (marks), or if the same operation has returned the same error, or a
 //     time-out where the errand hangs, since shortly before the first failure.
 //
 // # Verdicts
 //
 //  15. Stuck, inferred: the errand hangs for four times the floor, and for its
-//     deadline and the window, and the kernel agrees, or another place hangs too, or
-//     the program stands there itself. It is a verdict on the environment: that the
+//     deadline and the window, and the kernel agrees, or the program stands there
+//     itself, or, after the fallback budget, another place hangs too: on a slow disk
+//     all places are slow. It is a verdict on the environment: that the
 //     program may not have come there yet is said, unless it has. The fallback is the
 //     budget for what the network does, unless the program itself agrees. What hangs
 //     and moves is slow, and that it ends refutes everything.

@@ -8,6 +8,13 @@ type mark struct {
 	goroutine uint64
 }
 
+// inside is an operation that a goroutine of the program has been in for longer than
+// the floor.
+type inside struct {
+	place *place
+	since int64
+}
+
 // Marks tells what the program's goroutines are in, as the vitals page shows it: the
 // program's own word on what is suspected, where it stands itself, and how often
 // regions run. It is optional, and belongs before the step of the same instant.
@@ -23,6 +30,7 @@ func (j *Judge) Marks(goroutines []event.Goroutine) {
 	for i := range goroutines {
 		g := &goroutines[i]
 		if p, since := j.standsAt(g); p != nil {
+			j.within[g.ID] = inside{p, since}
 			j.stands(p, mark{since: since, goroutine: g.ID})
 		}
 		for k := 0; count && k < len(g.Regions); k++ {
@@ -31,12 +39,25 @@ func (j *Judge) Marks(goroutines []event.Goroutine) {
 			}
 		}
 	}
+	j.leaves()
 	for p, sum := range sums {
 		if sum > p.count && p.count > 0 { // it falls when a goroutine ends
 			p.runs += sum - p.count
 		}
 		p.count = sum
 	}
+}
+
+// leaves notes which operations the program has come out of since marks were told
+// last.
+func (j *Judge) leaves() {
+	for id, was := range j.inside {
+		if j.within[id] != was {
+			was.place.passed = j.clock.honest
+		}
+		delete(j.inside, id)
+	}
+	j.inside, j.within = j.within, j.inside
 }
 
 // known returns the place of a site, nil if no mimic has come from there. Most sites

@@ -71,9 +71,11 @@ type Judge struct {
 	inquiries []*inquiry
 	episodes  []*episode
 	trend     trend
-	standing  []*place // those whose mimics are to be done at once
-	counted   int64    // when the regions' marks were counted last, on the honest clock
-	credit    int64    // errands that may be given, in billionths
+	inside    map[uint64]inside // where goroutines were for longer than the floor when marks were told last, by number
+	within    map[uint64]inside // the same, while it is made anew
+	standing  []*place          // those whose mimics are to be done at once
+	counted   int64             // when the regions' marks were counted last, on the honest clock
+	credit    int64             // errands that may be given, in billionths
 	lastID    uint64
 	born      int // subjects so far
 	counts    Counts
@@ -101,6 +103,8 @@ func New(c Config) *Judge {
 		works:      map[workKey]*work{},
 		byID:       map[uint64]*errand{},
 		lines:      map[int]bool{},
+		inside:     map[uint64]inside{},
+		within:     map[uint64]inside{},
 	}
 	if j.rate <= 0 {
 		j.rate = 50

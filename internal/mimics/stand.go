@@ -84,7 +84,7 @@ func (s *stand) word(j *Judge) kernelWord {
 	if r.Throttled != "" {
 		return kernelMoves
 	}
-	stalls := s.stalled >= 0 && s.read-s.stalled >= j.validation
+	stalls := s.stalled >= 0 && s.read-s.stalled >= j.stillness(r)
 	switch r.Kind {
 	case event.OnFUSE, event.OnNFS, event.OnDevice, event.OnPage:
 		if stalls {
@@ -100,6 +100,15 @@ func (s *stand) word(j *Judge) kernelWord {
 		}
 	}
 	return kernelSilent
+}
+
+// stillness is for how long a thing must have finished nothing. One that does not
+// count what it finishes looks still while it answers others.
+func (j *Judge) stillness(r *event.Resource) int64 {
+	if r.Completed == 0 {
+		return uncounted * j.floor
+	}
+	return j.validation
 }
 
 // resource names what the thread stands on, "" if that is not known.

@@ -22,6 +22,7 @@ type place struct {
 	hung int     // of a region: errands of its checker that are past their deadline
 
 	failures failures // what the program's own operation has returned
+	passed   int64    // when the program was last seen to have come out of it, after longer than the floor, on the honest clock; 0 if it was not
 	stands   bool     // for this step: the program is in it for longer than the floor, or has got an error from it
 
 	runs  uint64 // of a region: how often it has run since marks are told, 0 if they are not

@@ -165,7 +165,29 @@ func (l *log) kernel(g *given) (agrees, moves bool) {
 	if moves {
 		return false, true
 	}
-	return stalled >= 0 && at(len(readings)-1)-stalled >= twinWait, false
+	still := twinWait
+	if r := readings[len(readings)-1].o.Thread.Resource; r != nil && r.Completed == 0 {
+		still = 4 * twinFloor
+	}
+	return stalled >= 0 && at(len(readings)-1)-stalled >= still, false
+}
+
+// passed is rule 12: whether the program was lately seen to come out of the operation
+// itself, in which it had been for longer than the floor.
+func (l *log) passed(g *given) bool {
+	inside := func(i int) int64 {
+		if m := l.steps[i].marks; m > 0 && l.steps[i-1].now-m >= twinFloor {
+			return m
+		}
+		return 0
+	}
+	for i := 2; i < len(l.steps); i++ {
+		at := l.steps[i-1].honest
+		if inside(i-1) != 0 && inside(i) != inside(i-1) && at > l.steps[g.step].honest && l.now().honest-at < 4*twinFloor {
+			return true
+		}
+	}
+	return false
 }
 
 // mayBeStuck is rule 15.
@@ -174,24 +196,25 @@ func (l *log) mayBeStuck() (bool, string) {
 	if !ok || o.End != event.Hangs {
 		return false, "nothing hangs"
 	}
-	if age := l.age(g, o); age < 4*twinFloor || age < 10*l.usual()+twinWait {
+	age := l.age(g, o)
+	if age < 4*twinFloor || age < 10*l.usual()+twinWait {
 		return false, "it is young"
 	}
 	if _, bad, _ := l.control(); bad {
 		return false, "the helper does not work"
 	}
 	agrees, moves := l.kernel(g)
-	if moves {
+	if moves || l.passed(g) {
 		return false, "it moves"
 	}
 	if agrees {
 		return true, "the kernel agrees"
 	}
-	if since := l.now().marks; since > 0 && l.now().now-since >= twinFloor+twinWait {
+	if since := l.now().marks; since > 0 && l.now().now-since >= 4*twinFloor {
 		return true, "the program stands there"
 	}
 	for _, where := range []event.Where{event.Beside, event.Nearby} {
-		if g, o, ok := l.newest(where); ok && o.End == event.Hangs && l.age(g, o) >= twinFloor+twinWait {
+		if g, o, ok := l.newest(where); ok && o.End == event.Hangs && l.age(g, o) >= twinFloor+twinWait && age >= twinLong {
 			if good, _, _ := l.control(); good {
 				return true, "two places"
 			}

@@ -163,9 +163,20 @@ func (q *inquiry) fails() (at []event.Where) {
 }
 
 // standsToo reports whether the program itself stands in the operation, by its
-// marks, for longer than an errand may take.
+// marks, for as long as an errand that is told as stuck.
 func (q *inquiry) standsToo(j *Judge) bool {
-	return q.marks.since > 0 && j.clock.now-q.marks.since >= j.floor+j.validation && q.stood(j)
+	return q.marks.since > 0 && j.clock.now-q.marks.since >= uncounted*j.floor && q.stood(j)
+}
+
+// passed reports whether the program has lately come out of the operation itself, in
+// which it had been for longer than the floor, since the errand that hangs was given.
+func (q *inquiry) passed(j *Judge) bool {
+	for _, p := range q.places {
+		if p.passed > q.errand.honest && j.clock.honest-p.passed < uncounted*j.floor {
+			return true
+		}
+	}
+	return false
 }
 
 // ownFailures returns how often the program's own operation has failed in the
@@ -222,8 +233,9 @@ func (j *Judge) judgeHanging(q *inquiry, c controlWord) {
 	}
 	age := j.age(e)
 	kernel := e.stand.word(j)
-	if kernel == kernelMoves || c == controlWaits {
-		if kernel == kernelMoves && age >= j.fallback {
+	moves := kernel == kernelMoves || q.passed(j)
+	if moves || c == controlWaits {
+		if moves && age >= j.fallback {
 			j.tell(q, event.Slow, event.Inferred)
 		}
 		return
@@ -235,8 +247,8 @@ func (j *Judge) judgeHanging(q *inquiry, c controlWord) {
 	n, _ := q.ownFailures(j)
 	program := q.standsToo(j) || n > 0 || j.silentTo(q)
 	agrees := program || kernel == kernelStalls || kernel == kernelDoubts && age >= j.fallback
-	if c == controlGood && len(j.hangs(q)) > 0 {
-		agrees = true
+	if c == controlGood && len(j.hangs(q)) > 0 && age >= j.fallback {
+		agrees = true // on a slow disk all places are slow
 	}
 	switch {
 	case agrees && age >= need && q.stood(j):
