@@ -19,8 +19,11 @@ import (
 type dumper struct {
 	dir  string
 	say  func(string)
-	self string          // lifesign's own program
-	log  func() []string // the program's last log lines; may be nil
+	self string // lifesign's own program
+
+	// Set before begin. Both may be called by any goroutine.
+	log    func() []string     // the program's last log lines; may be nil
+	mimics func() []dump.Mimic // what mimics came to, newest first; may be nil
 
 	output *takes.Output
 	early  sync.WaitGroup // the dump that is taken as the program dies
@@ -136,6 +139,9 @@ func (d *dumper) target(r dump.Reason) takes.Target {
 	}
 	if d.log != nil {
 		t.Log = d.log()
+	}
+	if d.mimics != nil {
+		t.Mimics = d.mimics()
 	}
 	return t
 }

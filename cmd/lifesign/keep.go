@@ -49,12 +49,13 @@ type keepOptions struct {
 	listen []string
 	state  string
 	dumps  string
+	log    string
 }
 
 // keepFlags are the flags of it.
 var keepFlags = map[string]bool{
 	"restart": true, "restart-on": true, "ready": true, "ready-in": true, "grace": true, "backoff": true, "backoff-max": true,
-	"listen": true, "state": true, "dumps": true,
+	"listen": true, "state": true, "dumps": true, "log": true,
 }
 
 func addKeepFlags(flags *flag.FlagSet, k *keepOptions) {
@@ -88,6 +89,7 @@ func addKeepFlags(flags *flag.FlagSet, k *keepOptions) {
 	flags.Func("listen", "", func(s string) error { k.listen = append(k.listen, s); return nil })
 	flags.StringVar(&k.state, "state", "", "")
 	flags.StringVar(&k.dumps, "dumps", "", "")
+	flags.StringVar(&k.log, "log", "", "")
 }
 
 // check says what is wrong with what was given.
@@ -138,7 +140,7 @@ func (o runOptions) keepProgram(argv []string, tell *reporter, mimics bool) (sta
 	if o.keep.state == "" {
 		tell.say("if lifesign is killed, nobody will know of the program: there is no place to write it down (-state DIR)")
 	}
-	k := &keeper{argv: argv, tell: tell, mimics: mimics, dumps: o.keep.dumps}
+	k := &keeper{argv: argv, tell: tell, mimics: mimics, dumps: o.keep.dumps, log: o.keep.log}
 	policy := o.keep.policy
 	policy.Seed = uint64(time.Now().UnixNano())
 	env := os.Environ()
@@ -150,8 +152,13 @@ func (o runOptions) keepProgram(argv []string, tell *reporter, mimics bool) (sta
 			return 0, fmt.Errorf("-dumps: %w", err)
 		}
 	}
+	if k.log != "" {
+		if k.log, err = openable(k.log); err != nil {
+			return 0, fmt.Errorf("-log: %w", err)
+		}
+	}
 	d := driver.New(driver.Config{
-		Argv: argv, Env: env, Policy: policy, Launch: []string{self, launchCommand}, Listen: o.keep.listen, Ready: o.keep.ready, State: o.keep.state,
+		Argv: argv, Env: env, Policy: policy, Launch: []string{self, launchCommand}, Listen: o.keep.listen, Ready: o.keep.ready, State: o.keep.state, Output: k.log,
 		Watch: k.watch, Dump: k.dump, Say: tell.say, Heed: func(sig syscall.Signal) bool { return fromTerminal(sig) },
 	})
 	tell.act = func(f event.Finding) {
@@ -174,6 +181,7 @@ type keeper struct {
 	tell   *reporter
 	mimics bool
 	dumps  string
+	log    string
 	now    *watched
 	dumper atomic.Pointer[dumper] // of the run that is now; of others' goroutines, too
 }
@@ -207,6 +215,9 @@ func (k *keeper) watched(a *agent) (driver.Watcher, error) {
 	if err != nil {
 		a.close()
 		return nil, err
+	}
+	if d != nil {
+		d.log, d.mimics = func() []string { return lastLines(k.log) }, a.did
 	}
 	k.now = &watched{agent: a, keeper: k, dumper: d}
 	k.dumper.Store(d)

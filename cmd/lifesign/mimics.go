@@ -6,6 +6,8 @@ import (
 
 	"github.com/lifesign-go/lifesign/cmd/errands"
 	"github.com/lifesign-go/lifesign/event"
+	"github.com/lifesign-go/lifesign/internal/clock"
+	"github.com/lifesign-go/lifesign/internal/dump"
 	"github.com/lifesign-go/lifesign/internal/mimics"
 	"github.com/lifesign-go/lifesign/internal/page"
 	"github.com/lifesign-go/lifesign/internal/sample"
@@ -17,6 +19,7 @@ import (
 type mimicry struct {
 	judge  *mimics.Judge
 	helper *errands.Helper
+	past   past
 	say    func(string)
 	off    bool // the helper cannot be had
 	pid    int
@@ -35,6 +38,7 @@ func (m *mimicry) step(s event.Sample, pid int, meant time.Duration) []event.Fin
 	if m.helper != nil {
 		outcomes = m.helper.Outcomes(nil)
 	}
+	m.past.came(outcomes)
 	m.judge.Marks(s.Goroutines)
 	late := int64(0)
 	if m.at != 0 && s.At-m.at > m.meant {
@@ -63,6 +67,7 @@ func (m *mimicry) do(e event.Errand) {
 		m.helper = h
 	}
 	if m.helper != nil {
+		m.past.gave(e)
 		m.helper.Do(e)
 	}
 }
@@ -113,6 +118,14 @@ func (a *agent) mimic(s event.Sample, meant time.Duration) {
 			a.found++
 		}
 	}
+}
+
+// did returns what mimics came to lately, newest first. Any goroutine may call it.
+func (a *agent) did() []dump.Mimic {
+	if a.mimics == nil {
+		return nil
+	}
+	return a.mimics.past.list(clock.Monotonic())
 }
 
 // lingers is how long the agent goes on at most when the program has ended.

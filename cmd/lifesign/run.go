@@ -67,6 +67,9 @@ are:
                    again after lifesign was killed, looks after the same process. One
                    directory a program; without it, one below $XDG_RUNTIME_DIR
   -dumps DIR       keep a dump of a program that is stuck, or has crashed, in DIR
+  -log FILE        add the program's standard output and error to FILE, from which
+                   dumps have its last lines. It is opened at each start, and only
+                   ever added to: it can be moved away or cut short at any time
   -fail            end with status 3 if anything was found stuck, a thread has
                    vanished, or mimics have found that something goes wrong
 `

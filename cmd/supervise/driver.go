@@ -39,6 +39,7 @@ type Config struct {
 	Listen []string // sockets to hold for the program, by systemd's protocol: tcp:ADDR, tcp4:, tcp6:, udp:, unix:PATH
 	Ready  string   // "" has none; notify, tcp:ADDR or http://ADDR/PATH
 	State  string   // a directory of this program's alone, "" for none
+	Output string   // a file that its standard output and error are added to; "" has them be the supervisor's own
 	NoTree bool     // make no control group
 
 	Watch func(adopt int) (Watcher, error)  // a fresh one for each run; adopt is a process that runs already, 0 if it is to be started

@@ -69,6 +69,15 @@ func (d *Driver) fork(path string, more []string) (p *process, gate *os.File, er
 	gate = os.NewFile(uintptr(pair[0]), "gate")
 	defer unix.Close(pair[1])
 	files := []uintptr{0, 1, 2}
+	if d.conf.Output != "" {
+		out, err := os.OpenFile(d.conf.Output, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+		if err != nil {
+			gate.Close()
+			return nil, nil, err
+		}
+		defer out.Close()
+		files[1], files[2] = out.Fd(), out.Fd()
+	}
 	var names []string
 	for _, h := range d.held {
 		files = append(files, h.file.Fd())
