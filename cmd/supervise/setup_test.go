@@ -40,7 +40,7 @@ func init() {
 	modes = map[string]func(args []string) int{
 		"launch": Launch, "agent": agentMode, "count": countMode, "ends": endsMode, "stubborn": stubbornMode,
 		"forks": forksMode, "daemon": daemonMode, "serves": servesMode, "says": saysMode, "sleeps": sleepsMode,
-		"handsover": handsOverMode,
+		"handsover": handsOverMode, "reads": readsMode,
 	}
 }
 
