@@ -121,6 +121,51 @@ func TestShrunkMappingsAreContained(t *testing.T) {
 
 type key struct{}
 
+// TestDeferredCommit: what a unit has deferred runs before the unit is known to have
+// crashed, and keeps nothing all the same; a panic that is over, or is another
+// unit's, is no reason.
+func TestDeferredCommit(t *testing.T) {
+	contained(t, Config{Most: 100, Same: 100})
+	kept := 0
+	commit := func(ctx context.Context) error { return Commit(ctx, func() error { kept++; return nil }) }
+	var deep func(ctx context.Context, n int) error
+	deep = func(ctx context.Context, n int) error {
+		if n > 0 {
+			return deep(ctx, n-1)
+		}
+		return commit(ctx)
+	}
+	for name, test := range map[string]struct {
+		f    func(ctx context.Context) error
+		want int
+	}{
+		"deferred": {func(ctx context.Context) error { defer commit(ctx); panic("early") }, 0},
+		"deferred, far down": {func(ctx context.Context) error {
+			defer deep(ctx, 200)
+			panic("early")
+		}, 0},
+		"no panic": {func(ctx context.Context) error { defer commit(ctx); return nil }, 1},
+		"a panic that is over": {func(ctx context.Context) error {
+			func() { defer func() { recover() }(); panic("control flow") }()
+			return commit(ctx)
+		}, 1},
+		"a unit while another one crashes": {func(ctx context.Context) error {
+			defer func() { Do(context.Background(), commit) }()
+			panic("outside")
+		}, 1},
+		"no unit": {func(ctx context.Context) error {
+			defer commit(context.Background())
+			panic("outside")
+		}, 1},
+	} {
+		kept = 0
+		Do(context.Background(), test.f)
+		if kept != test.want {
+			t.Errorf("%s: kept %d times, want %d", name, kept, test.want)
+		}
+	}
+}
+
 func TestTaintedUnitsKeepNothing(t *testing.T) {
 	contained(t, Config{})
 	kept := 0
