@@ -4,7 +4,7 @@ package hook
 
 func unmap(mem []byte) {}
 
-func keepPage(fd int) {}
+func closePage(fd int) {}
 
 func mapPage(fd int) []byte { return nil }
 

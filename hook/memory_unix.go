@@ -10,9 +10,7 @@ import (
 
 func unmap(mem []byte) { syscall.Munmap(mem) }
 
-// keepPage keeps the page's descriptor, from processes that the program starts too:
-// an agent that comes after one that was killed finds the page by it.
-func keepPage(fd int) { syscall.CloseOnExec(fd) }
+func closePage(fd int) { syscall.Close(fd) }
 
 // mapPage maps the page in descriptor fd, nil if there is none in it. What is
 // not a page is left alone: the descriptor may be the program's own.

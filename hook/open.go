@@ -30,7 +30,7 @@ func open() *page.View {
 
 // openAgents returns the page whose descriptor the environment names. It takes
 // the name away, so that processes which the program starts do not look for a
-// page that is not theirs, and has the descriptor closed in them.
+// page that is not theirs, and closes the descriptor: the mapping stays.
 func openAgents() *page.View {
 	name, ok := syscall.Getenv(page.EnvVar)
 	if !ok {
@@ -50,6 +50,6 @@ func openAgents() *page.View {
 		unmap(mem)
 		return nil
 	}
-	keepPage(fd)
+	closePage(fd)
 	return v
 }

@@ -58,7 +58,8 @@ func (p *Page) prepare(fd int, grain time.Duration) error {
 }
 
 // AdoptPage returns the page of a process that runs already, which an agent before
-// this one has made. The kernel must permit to look at the process as its owner may.
+// this one has made. It takes CAP_SYS_ADMIN, or CAP_CHECKPOINT_RESTORE in the first user
+// namespace.
 func AdoptPage(pid int) (*Page, error) {
 	name, err := findPage(pid)
 	if err != nil {
@@ -76,23 +77,21 @@ func AdoptPage(pid int) (*Page, error) {
 	return p, nil
 }
 
-// findPage returns a link of the kernel's to a process's page: by its descriptor, which
-// the program keeps, or by where it is mapped, for which more rights are needed.
+// findPage returns the kernel's link to a process's page, by where it is mapped: the
+// program has no descriptor of it.
 func findPage(pid int) (string, error) {
-	for _, dir := range []string{"fd", "map_files"} {
-		dir = fmt.Sprintf("/proc/%d/%s", pid, dir)
-		list, err := os.ReadDir(dir)
-		if err != nil {
-			continue
-		}
-		for _, e := range list {
-			name := dir + "/" + e.Name()
-			if link, err := os.Readlink(name); err == nil && link == "/memfd:lifesign (deleted)" {
-				return name, nil
-			}
+	dir := fmt.Sprintf("/proc/%d/map_files", pid)
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return "", fmt.Errorf("find the vitals page of process %d: %w", pid, err)
+	}
+	for _, e := range list {
+		name := dir + "/" + e.Name()
+		if link, err := os.Readlink(name); err == nil && link == "/memfd:lifesign (deleted)" {
+			return name, nil
 		}
 	}
-	return "", fmt.Errorf("find the vitals page of process %d: there is none, or no right to look", pid)
+	return "", fmt.Errorf("find the vitals page of process %d: there is none, or lifesign may not look (it has to be root)", pid)
 }
 
 func (p *Page) adopt(fd int) error {
