@@ -65,7 +65,11 @@ func (p *printer) list(title string, list []string) {
 
 func (p *printer) reason(d *dump.Dump) {
 	r := d.Reason
-	p.line("reason   %s: %s", r.Kind, strings.TrimPrefix(r.What, string(r.Kind)+": "))
+	what := strings.TrimPrefix(r.What, string(r.Kind)+": ")
+	if !strings.HasPrefix(what, string(r.Kind)) { // "fatal error: …" says it by itself
+		what = fmt.Sprintf("%s: %s", r.Kind, what)
+	}
+	p.line("reason   %s", what)
 	if r.Signal != 0 {
 		text := fmt.Sprintf("signal   %d", r.Signal)
 		if r.Name != "" {

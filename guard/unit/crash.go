@@ -42,8 +42,12 @@ func (c *Crash) Unwrap() error {
 }
 
 // value writes the value of a panic on one line. Of methods of its that panic in
-// turn package fmt takes care.
+// turn package fmt takes care. The runtime has one text for all faults of memory, nil
+// or not.
 func (c *Crash) value() string {
+	if c.Address != 0 {
+		return fmt.Sprintf("fault at address %#x, where nothing is mapped any more, or not for that", c.Address)
+	}
 	return strings.ReplaceAll(fmt.Sprint(c.Value), "\n", " ")
 }
 

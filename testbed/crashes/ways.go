@@ -25,7 +25,7 @@ var ways = []way{
 	{name: "closed", what: "send on a closed channel", contained: true, ends: fatal, dump: "send on closed channel"},
 	{name: "panic", what: "explicit panic", contained: true, ends: fatal, dump: "this cannot be"},
 	{name: "library", what: "panic in a library's goroutine", ends: fatal, dump: "nobody waits for this"},
-	{name: "mapping", what: "truncated mapping, SIGBUS", contained: true, ends: fatal, dump: "mapping|fault|invalid memory address"},
+	{name: "mapping", what: "truncated mapping, SIGBUS", contained: true, ends: fatal, dump: "fault at address"},
 	{name: "cnull", what: "C: null pointer", contained: true, drains: true, ends: fatal, dump: "SIGSEGV"},
 	{name: "cfree", what: "C: double free", contained: true, drains: true, ends: fatal, dump: "SIGABRT"},
 	{name: "cabort", what: "C: abort", contained: true, drains: true, ends: fatal, dump: "SIGABRT"},
