@@ -72,10 +72,10 @@ func (c *Crash) blamed() int {
 const near = 64 << 10
 
 // StackOverflow reports whether the C stack has had no room left, as far as can be
-// seen: memory was touched that is not there, within 64 KiB of the stack pointer.
+// seen: memory was touched that is not there, within 64 KiB of the stack pointer. A
+// SIGBUS there is a file that is mapped beside the stack and has become shorter.
 func (c *Crash) StackOverflow() bool {
-	return (c.Signal == syscall.SIGSEGV || c.Signal == syscall.SIGBUS) && c.Code > 0 &&
-		c.Address+near > c.sp && c.Address < c.sp+near
+	return c.Signal == syscall.SIGSEGV && c.Code > 0 && c.Address+near > c.sp && c.Address < c.sp+near
 }
 
 // reasons are what si_code says, by asm-generic/siginfo.h of Linux.
