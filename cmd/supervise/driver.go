@@ -45,7 +45,6 @@ type Config struct {
 	Watch func(adopt int) (Watcher, error)  // a fresh one for each run; adopt is a process that runs already, 0 if it is to be started
 	Dump  func(pid int, why string)         // keep what can be seen of the process; nil if nothing is kept
 	Say   func(text string)                 // one line for the user
-	Moved func(supervise.State, time.Time)  // the program has come to another state; may be nil
 	Heed  func(sig syscall.Signal) (u bool) // whether a signal needs no passing on, as the terminal has sent it to the program too; may be nil
 }
 
@@ -100,7 +99,6 @@ func (d *Driver) Signal(sig syscall.Signal) {
 const (
 	passOn  supervise.Kind = -1 - iota // signal PID is for the program
 	mainPID                            // the program says that PID is its main process
-	leaving                            // the program says that it stops
 	said                               // the program's status: Text
 )
 
@@ -208,8 +206,8 @@ func (d *Driver) dump(why string) {
 	if d.conf.Dump == nil || d.child == nil {
 		return
 	}
-	done := make(chan struct{})
-	go func() { defer close(done); d.conf.Dump(d.child.pid, why) }()
+	done, pid := make(chan struct{}), d.child.pid
+	go func() { defer close(done); d.conf.Dump(pid, why) }()
 	select {
 	case <-done:
 	case <-time.After(dumpTime):
@@ -252,8 +250,6 @@ func (d *Driver) own(e supervise.Event) supervise.Event {
 	case mainPID:
 		d.hand(e.PID)
 		return supervise.Event{}
-	case leaving:
-		return supervise.Event{}
 	case said:
 		d.upward.say(e.Text)
 		return supervise.Event{}
@@ -293,9 +289,6 @@ func (d *Driver) tell() {
 		d.moved = s
 		d.state.v.Store(s)
 		d.upward.state(string(s))
-		if d.conf.Moved != nil {
-			d.conf.Moved(s, time.Now())
-		}
 	}
 	if d.core.Final() && d.core.Halfway() {
 		d.upward.extend(2 * time.Second)
@@ -425,6 +418,3 @@ func (c *stateCell) Load() supervise.State {
 	s, _ := c.v.Load().(supervise.State)
 	return s
 }
-
-// State returns where the program stands. It may be called by any goroutine.
-func (d *Driver) State() supervise.State { return d.state.Load() }

@@ -103,10 +103,6 @@ func parseNote(text string) (events []supervise.Event) {
 			if pid, err := strconv.Atoi(value); err == nil && pid > 0 {
 				events = append(events, supervise.Event{Kind: mainPID, PID: pid})
 			}
-		case "STOPPING":
-			if value == "1" {
-				events = append(events, supervise.Event{Kind: leaving})
-			}
 		case "EXTEND_TIMEOUT_USEC":
 			if us, err := strconv.ParseInt(value, 10, 64); err == nil && us > 0 && us < int64(24*time.Hour/time.Microsecond) {
 				events = append(events, supervise.Event{Kind: supervise.Extend, For: time.Duration(us) * time.Microsecond})

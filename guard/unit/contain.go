@@ -66,11 +66,7 @@ func tell(c *Crash, what string, judge func(*Crash, Config) string) {
 	state.mu.Lock()
 	cfg := state.config.fill()
 	why := judge(c, cfg)
-	first := why != "" && state.why == ""
-	if first {
-		state.why = why
-		atomic.StoreUint32(&state.draining, 1)
-	}
+	first := why != "" && drain(why)
 	state.mu.Unlock()
 	hook.Say(finding(c, what, why))
 	report(c, cfg)
@@ -85,15 +81,22 @@ func tell(c *Crash, what string, judge func(*Crash, Config) string) {
 func Drain(why string) {
 	state.mu.Lock()
 	cfg := state.config.fill()
-	first := state.why == ""
-	if first {
-		state.why = why
-		atomic.StoreUint32(&state.draining, 1)
-	}
+	first := drain(why)
 	state.mu.Unlock()
 	if first {
 		escalate(nil, why, cfg)
 	}
+}
+
+// drain marks the program as draining, and reports whether it was not before. state is
+// locked.
+func drain(why string) (first bool) {
+	if state.why != "" {
+		return false
+	}
+	state.why = why
+	atomic.StoreUint32(&state.draining, 1)
+	return true
 }
 
 // finding is c as an agent tells it: what has happened, and why crashes escalate, if

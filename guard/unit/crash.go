@@ -76,7 +76,7 @@ func newCrash(v any, begin hook.Point) *Crash {
 			break // who began the unit has no part in the crash
 		}
 		if !panicked || strings.HasPrefix(f.Function, "runtime.") && len(c.Stack) == 0 {
-			panicked = panicked || f.Function == "runtime.gopanic"
+			panicked = panicked || f.Function == goPanic
 			continue
 		}
 		c.Stack = append(c.Stack, f)

@@ -40,27 +40,32 @@ func Commit(ctx context.Context, keep func() error) error {
 	return keep()
 }
 
+// goPanic is the runtime's function that calls deferred ones while a panic is under way.
+const goPanic = "runtime.gopanic"
+
 // panicking reports whether a panic is under way in the innermost unit of the running
 // goroutine, whose deferred functions it has called. It takes about a microsecond.
-func panicking() bool {
-	var pcs [64]uintptr
-	for skip := 2; ; {
+func panicking() bool { return innermost(goPanic, unitFunc) == goPanic }
+
+// innermost returns that of some functions which stands innermost on the running
+// goroutine's stack, "" if none does.
+func innermost(names ...string) string {
+	var pcs [depth]uintptr
+	for skip := 2; ; skip += len(pcs) {
 		n := runtime.Callers(skip, pcs[:])
 		frames := runtime.CallersFrames(pcs[:n])
 		for more := n > 0; more; {
 			var f runtime.Frame
 			f, more = frames.Next()
-			switch f.Function {
-			case "runtime.gopanic":
-				return true
-			case unitFunc:
-				return false
+			for _, name := range names {
+				if f.Function == name {
+					return name
+				}
 			}
 		}
 		if n < len(pcs) {
-			return false
+			return ""
 		}
-		skip += n
 	}
 }
 

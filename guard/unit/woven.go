@@ -2,7 +2,6 @@ package unit
 
 import (
 	"errors"
-	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -71,17 +70,7 @@ func givesUp(v any) bool {
 }
 
 // inUnit reports whether there is a unit on the running goroutine's stack.
-func inUnit() bool {
-	var pcs [4 * depth]uintptr
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
-	for more := true; more; {
-		var f runtime.Frame
-		if f, more = frames.Next(); f.Function == unitFunc {
-			return true
-		}
-	}
-	return false
-}
+func inUnit() bool { return innermost(unitFunc) != "" }
 
 // shut closes those of what a goroutine served that are connections.
 func shut(served []any) {
